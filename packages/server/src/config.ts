@@ -1,0 +1,265 @@
+import path from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+
+/** What an acknowledged write survives: power loss, the death of the process, or nothing. */
+export type Durability = 'fsync' | 'os' | 'memory';
+/** A service that the server offers. */
+export type ServiceName = 'numbers' | 'tables';
+
+const MiB = 1024 * 1024;
+
+interface NumberOption {
+  readonly unit: string;
+  readonly fallback: number;
+  readonly min: number;
+  readonly max: number;
+  readonly help: string;
+}
+
+/**
+ * Every number that the server can be told: its unit, default and range.
+ *
+ * The flag is the name in kebab-case, the environment variable the same in capitals after
+ * `TALLY_`: `keyBytesMax` is `--key-bytes-max` and `TALLY_KEY_BYTES_MAX`.
+ */
+export const numberOptions = {
+  port: {
+    unit: 'TCP port',
+    fallback: 5440,
+    min: 0,
+    max: 65_535,
+    help: 'port to serve on; 0 takes a free one',
+  },
+  messageBytesMax: {
+    unit: 'bytes',
+    fallback: 64 * MiB,
+    min: 64 * 1024,
+    max: 512 * MiB,
+    help: 'largest request message, so the largest CSV file of one Upload call',
+  },
+  keyBytesMax: {
+    unit: 'bytes of UTF-8',
+    fallback: 1024,
+    min: 1,
+    max: 1024,
+    help: 'longest key of a number',
+  },
+  factorialMax: {
+    unit: '',
+    fallback: 1_000_000,
+    min: 20,
+    max: 10_000_000,
+    help: 'largest n whose factorial is computed',
+  },
+  chunkColumnsMax: {
+    unit: 'columns',
+    fallback: 2000,
+    min: 1,
+    max: 10_000,
+    help: 'most columns of one uploaded file',
+  },
+  columnNameBytesMax: {
+    unit: 'bytes of UTF-8',
+    fallback: 1024,
+    min: 1,
+    max: 64 * 1024,
+    help: 'longest column name',
+  },
+  fieldBytesMax: {
+    unit: 'bytes',
+    fallback: 1 * MiB,
+    min: 1024,
+    max: 16 * MiB,
+    help: 'longest field of a CSV file, as written in it',
+  },
+  rowGroupRowsMax: {
+    unit: 'rows',
+    fallback: 250_000,
+    min: 1000,
+    max: 10_000_000,
+    help: 'most rows of one Parquet row group',
+  },
+  rowGroupBytesMax: {
+    unit: 'bytes',
+    fallback: 16 * MiB,
+    min: 1 * MiB,
+    max: 256 * MiB,
+    help: 'most decoded bytes of one Parquet row group (a single longer row makes its own)',
+  },
+  openFilesMax: {
+    unit: 'files',
+    fallback: 256,
+    min: 16,
+    max: 65_536,
+    help: 'most table files open at once; uploads past it wait for their turn',
+  },
+  factorialThreads: {
+    unit: 'threads',
+    fallback: 4,
+    min: 1,
+    max: 64,
+    help: 'worker threads that compute factorials',
+  },
+  tableThreads: {
+    unit: 'threads',
+    fallback: 8,
+    min: 1,
+    max: 64,
+    help: 'worker threads that read and write table files',
+  },
+  conversionsMax: {
+    unit: 'uploads',
+    fallback: 2,
+    min: 1,
+    max: 64,
+    help: 'most uploads converted to Parquet at once; the rest of the table threads only sum',
+  },
+  drainMs: {
+    unit: 'ms',
+    fallback: 8000,
+    min: 0,
+    max: 9000,
+    help: 'how long calls in progress may take to end after SIGTERM or SIGINT',
+  },
+} as const satisfies Record<string, NumberOption>;
+
+/** The numbers of a configuration, by name. */
+export type Limits = { readonly [K in keyof typeof numberOptions]: number };
+
+/** Everything that a server can be told. */
+export interface Config extends Limits {
+  /** Address to listen on. */
+  readonly host: string;
+  /** Absolute path of the folder that holds all data. */
+  readonly dataDir: string;
+  readonly services: readonly ServiceName[];
+  readonly durability: Durability;
+}
+
+const serviceNames: readonly ServiceName[] = ['numbers', 'tables'];
+
+const kebab = (name: string) => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+const flagOf = (name: string) => `--${kebab(name)}`;
+const variableOf = (name: string) => `TALLY_${kebab(name).replaceAll('-', '_').toUpperCase()}`;
+
+const withThousands = (n: number) => n.toLocaleString('en-US');
+
+function wholeNumber({ min, max }: NumberOption) {
+  return (text: string): number => {
+    const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) {
+      throw new InvalidArgumentError(
+        `It must be a whole number from ${withThousands(min)} to ${withThousands(max)}.`,
+      );
+    }
+    return value;
+  };
+}
+
+function serviceList(text: string): readonly ServiceName[] {
+  const names = text.split(',').map((name) => name.trim());
+  const known = serviceNames.filter((name) => names.includes(name));
+  if (known.length === 0 || names.some((name) => !serviceNames.includes(name as ServiceName))) {
+    throw new InvalidArgumentError('It must be numbers, tables, or both with a comma between.');
+  }
+  return known;
+}
+
+// npm and pnpm run scripts in the package's folder; INIT_CWD is where the user stood.
+const userPath = (text: string) => path.resolve(process.env.INIT_CWD ?? process.cwd(), text);
+
+function dataDir(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It must be the path of a folder.');
+  return userPath(text);
+}
+
+function numberOption(name: string, option: NumberOption): Option {
+  const range = `${withThousands(option.min)} to ${withThousands(option.max)}`;
+  const unit = option.unit === '' ? '' : ` ${option.unit}`;
+  const placeholder = name === 'port' ? '<port>' : '<n>';
+  return new Option(
+    `${flagOf(name)} ${placeholder}`,
+    `${option.help} (${range}${unit}; default ${withThousands(option.fallback)})`,
+  )
+    .env(variableOf(name))
+    .argParser(wholeNumber(option));
+}
+
+function command(): Command {
+  const command = new Command('tally-server')
+    .description(
+      'Serves NumStore (named integers, their total, factorials) and Table (CSV chunks kept as\n' +
+        'CSV and Parquet, summed exactly by column) over gRPC until SIGTERM or SIGINT.',
+    )
+    .addOption(
+      new Option('--host <address>', 'address to listen on (default 127.0.0.1: this machine only)')
+        .env(variableOf('host'))
+        .default('127.0.0.1', '127.0.0.1'),
+    )
+    .addOption(
+      new Option(
+        '--data-dir <folder>',
+        'folder that holds all data; made if missing (default ./tally-data)',
+      )
+        .env(variableOf('dataDir'))
+        .argParser(dataDir),
+    )
+    .addOption(
+      new Option('--services <list>', 'what to serve: numbers,tables (default both)')
+        .env(variableOf('services'))
+        .argParser(serviceList),
+    )
+    .addOption(
+      new Option(
+        '--durability <level>',
+        'what an acknowledged write survives: fsync, power loss; os, the death of the process; ' +
+          'memory, nothing (default fsync)',
+      )
+        .env(variableOf('durability'))
+        .choices(['fsync', 'os', 'memory'])
+        .default('fsync'),
+    )
+    .configureHelp({
+      showGlobalOptions: true,
+      // The default and the range are in the description already; only the variable is added.
+      optionDescription: (option) =>
+        option.envVar === undefined ? option.description : `${option.description} [${option.envVar}]`,
+    })
+    .addHelpText(
+      'after',
+      '\nExample:\n  tally-server --port 6000 --data-dir /var/lib/tally --durability os',
+    );
+  for (const [name, option] of Object.entries(numberOptions)) {
+    command.addOption(numberOption(name, option));
+  }
+  return command;
+}
+
+/**
+ * Reads the configuration from the command line and the environment; a flag wins over its variable.
+ *
+ * Ends the process on `--help` (code 0) and on wrong usage (code 1, with one sentence), unless
+ * `exitOverride` is set: then it throws commander's CommanderError.
+ */
+export function readConfig(argv: readonly string[], { exitOverride = false } = {}): Config {
+  const program = command();
+  if (exitOverride) program.exitOverride().configureOutput({ writeErr: () => {} });
+  program.parse(argv, { from: 'user' });
+  const given = program.opts();
+  const numbers = Object.fromEntries(
+    Object.entries(numberOptions).map(([name, option]) => [name, given[name] ?? option.fallback]),
+  ) as unknown as Limits;
+  if (numbers.conversionsMax > numbers.tableThreads) {
+    program.error(
+      `error: --conversions-max is ${numbers.conversionsMax}, more than the ` +
+        `${numbers.tableThreads} threads of --table-threads that would run them.`,
+    );
+  }
+  return {
+    ...numbers,
+    host: given.host,
+    dataDir: given.dataDir ?? userPath('tally-data'),
+    services: given.services ?? serviceNames,
+    durability: given.durability,
+  };
+}

@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** A server in a process of its own, as an operator runs it. */
+export interface LaunchedServer {
+  /** The port that it listens on. */
+  readonly port: number;
+  /** `127.0.0.1:<port>`. */
+  readonly address: string;
+  readonly dataDir: string;
+  readonly process: ChildProcess;
+  /** What the process has printed so far on standard output and standard error. */
+  output(): string;
+  /** Sends SIGTERM and resolves to the exit code; removes a data folder that `launchServer` made. */
+  stop(): Promise<number | null>;
+}
+
+export interface LaunchOptions {
+  /** More flags for the server. */
+  readonly args?: readonly string[];
+  /** Default: a new temporary folder, removed by `stop()`. */
+  readonly dataDir?: string;
+  /** Default: a free port. */
+  readonly port?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Flags for node itself, before the script. */
+  readonly nodeArgs?: readonly string[];
+}
+
+const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+/**
+ * Starts a server process and waits until it listens.
+ *
+ * Throws an Error with everything that the process printed if it ends before that.
+ */
+export async function launchServer(options: LaunchOptions = {}): Promise<LaunchedServer> {
+  const dataDir = options.dataDir ?? (await mkdtemp(path.join(tmpdir(), 'tally-')));
+  const child = spawn(
+    process.execPath,
+    [
+      ...(options.nodeArgs ?? []),
+      main,
+      ...['--port', String(options.port ?? 0), '--data-dir', dataDir],
+      ...(options.args ?? []),
+    ],
+    { env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  let output = '';
+  const port = await new Promise<number>((resolve, reject) => {
+    const onData = (text: string) => {
+      output += text;
+      const listening = /^Tally serves .* on \S+:(\d+), data in /m.exec(output);
+      if (listening) resolve(Number(listening[1]));
+    };
+    child.stdout.setEncoding('utf8').on('data', onData);
+    child.stderr.setEncoding('utf8').on('data', onData);
+    child.once('error', reject);
+    child.once('close', (code, signal) =>
+      reject(new Error(`the server ended before it listened (${signal ?? code}): ${output}`)),
+    );
+  });
+  return {
+    port,
+    address: `127.0.0.1:${port}`,
+    dataDir,
+    process: child,
+    output: () => output,
+    async stop() {
+      child.kill('SIGTERM');
+      const code = await exited;
+      if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
