@@ -223,7 +223,9 @@ function command(): Command {
       showGlobalOptions: true,
       // The default and the range are in the description already; only the variable is added.
       optionDescription: (option) =>
-        option.envVar === undefined ? option.description : `${option.description} [${option.envVar}]`,
+        option.envVar === undefined
+          ? option.description
+          : `${option.description} [${option.envVar}]`,
     })
     .addHelpText(
       'after',

@@ -1,0 +1,97 @@
+import type { NumStoreServiceImplementation } from '@tally/stubs';
+import { ServerError, Status } from 'nice-grpc';
+import type { Config } from '../config.js';
+import { fromBigEndian } from './factorial.js';
+import { createFactorials, type Factorials } from './factorials.js';
+import { type NumberStore, openNumberStore } from './store.js';
+
+/** The numbers and their factorials. */
+export interface Numbers {
+  readonly store: NumberStore;
+  readonly factorials: Factorials;
+  close(): Promise<void>;
+}
+
+export function openNumbers(config: Config): Numbers {
+  const store = openNumberStore(config.dataDir, config.durability);
+  const factorials = createFactorials(config.factorialThreads);
+  return {
+    store,
+    factorials,
+    async close() {
+      await factorials.close();
+      await store.close();
+    },
+  };
+}
+
+/** 20! is the largest factorial that fits into int64. */
+const int64FactorialMax = 20n;
+
+/** The existing clients' NumStore; calls wait until `opening` has resolved. */
+export function numStoreService(
+  opening: Promise<Numbers>,
+  config: Config,
+): NumStoreServiceImplementation {
+  return {
+    async setNum({ key, value }) {
+      checkKey(key, config.keyBytesMax);
+      const { store } = await opening;
+      const total = await store.set(key, value);
+      if (total === undefined) {
+        throw new ServerError(
+          Status.OUT_OF_RANGE,
+          `setting ${quoted(key)} to ${value} would take the total past int64; nothing was changed`,
+        );
+      }
+      return { total };
+    },
+
+    async fact({ key }) {
+      checkKey(key, config.keyBytesMax);
+      const { store, factorials } = await opening;
+      const n = store.get(key);
+      if (n === undefined) return { error: `no number is called ${quoted(key)}: set it first` };
+      const fault = factorialFault(key, n, config.factorialMax);
+      if (fault !== undefined) return { error: fault };
+      const { bytes, hit } = await factorials.compute(Number(n));
+      return { value: fromBigEndian(bytes), hit };
+    },
+  };
+}
+
+// An empty key is what a client with other field numbers sends: it must not read a silent 0.
+function checkKey(key: string, keyBytesMax: number): void {
+  const bytes = Buffer.byteLength(key);
+  if (bytes === 0) {
+    throw new ServerError(
+      Status.INVALID_ARGUMENT,
+      `the key is empty: 1 to ${keyBytesMax} bytes of UTF-8 are allowed`,
+    );
+  }
+  if (bytes > keyBytesMax) {
+    throw new ServerError(
+      Status.INVALID_ARGUMENT,
+      `the key has ${bytes} bytes: 1 to ${keyBytesMax} bytes of UTF-8 are allowed`,
+    );
+  }
+}
+
+/** Why the number `n` has no factorial that this service can give; undefined if it has one. */
+function factorialFault(key: string, n: bigint, factorialMax: number): string | undefined {
+  if (n < 0n) {
+    return `${quoted(key)} is ${n}: a negative number has no factorial, 0 to 20 are allowed`;
+  }
+  if (n > BigInt(factorialMax)) {
+    return `${quoted(key)} is ${n}: factorials are computed up to ${factorialMax} only`;
+  }
+  if (n > int64FactorialMax) {
+    return `${quoted(key)} is ${n}: ${n}! does not fit into int64, 0 to 20 are allowed`;
+  }
+  return undefined;
+}
+
+/** A key as it is shown in messages: quoted, and cut when it is long. */
+function quoted(key: string): string {
+  return JSON.stringify(key.length > 64 ? `${key.slice(0, 64)}…` : key);
+}

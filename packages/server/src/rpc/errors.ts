@@ -1,0 +1,34 @@
+import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc';
+
+/** The code and sentence for a failure of the operating system that a client can act on. */
+const systemErrors: Readonly<Record<string, readonly [Status, string]>> = {
+  ENOSPC: [Status.RESOURCE_EXHAUSTED, 'the disk of the server is full; nothing was changed'],
+  EDQUOT: [Status.RESOURCE_EXHAUSTED, "the server's disk quota is used up; nothing was changed"],
+  EROFS: [Status.UNAVAILABLE, 'the disk of the server is read-only; nothing was changed'],
+  EMFILE: [Status.RESOURCE_EXHAUSTED, 'the server has too many files open; try again'],
+  ENFILE: [Status.RESOURCE_EXHAUSTED, 'the server has too many files open; try again'],
+};
+
+/**
+ * Turns whatever a call throws into a gRPC status with a sentence.
+ *
+ * What the client caused, or can act on, keeps its own sentence. Anything else is a fault of
+ * the server: it is logged in full, and the client is told INTERNAL.
+ */
+export async function* errorMiddleware<Request, Response>(
+  call: ServerMiddlewareCall<Request, Response>,
+  context: CallContext,
+) {
+  try {
+    return yield* call.next(call.request, context);
+  } catch (error) {
+    if (error instanceof ServerError || context.signal.aborted) throw error;
+    const known = systemErrors[(error as NodeJS.ErrnoException).code ?? ''];
+    console.error(`${call.method.path}:`, error);
+    if (known !== undefined) throw new ServerError(...known);
+    throw new ServerError(
+      Status.INTERNAL,
+      "the server failed to handle this call; the server's log says why",
+    );
+  }
+}

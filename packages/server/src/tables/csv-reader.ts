@@ -1,0 +1,207 @@
+import { isUtf8 } from 'node:buffer';
+import { readSync } from 'node:fs';
+
+/** What is wrong with a CSV file, and where. */
+export class CsvFault extends Error {
+  /**
+   * `line` counts from 1; `fieldIndex` counts from 0 within the record, and is undefined when
+   * the fault is the whole line's; `reason` is the rest of the sentence.
+   */
+  constructor(
+    readonly line: number,
+    readonly fieldIndex: number | undefined,
+    readonly reason: string,
+  ) {
+    super(`line ${line}${fieldIndex === undefined ? '' : `, field ${fieldIndex + 1}`}: ${reason}`);
+  }
+}
+
+const comma = 0x2c;
+const quote = 0x22;
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+
+const bufferBytes = 256 * 1024;
+
+/**
+ * Reads a CSV file field by field, in the memory of one field (RFC 4180, and what real files do).
+ *
+ * Fields are separated by commas; a field that begins with `"` ends at the next single `"`, and
+ * `""` in it stands for one quote. Lines end with LF, CRLF or CR. A byte order mark is skipped.
+ * A quote within an unquoted field is an ordinary character.
+ *
+ * After `next()` has returned true, the public properties describe the field it has read; they
+ * hold until the next call. Throws CsvFault.
+ */
+export class CsvReader {
+  /** Holds the field's value from `start` to `end`, without its quotes. */
+  bytes: Uint8Array = new Uint8Array(bufferBytes);
+  start = 0;
+  end = 0;
+  /** Whether the field was written in quotes: `""` is an empty text, nothing is null. */
+  quoted = false;
+  /** The line on which the field begins, from 1. */
+  line = 1;
+  /** The field's place in its record, from 0. */
+  fieldIndex = -1;
+  lastInRecord = true;
+
+  readonly #fd: number;
+  readonly #fieldBytesMax: number;
+  #position = 0;
+  #limit = 0;
+  #fileOffset = 0;
+  #endOfFile = false;
+  #currentLine = 1;
+  #afterCarriageReturn = false;
+
+  constructor(fd: number, fieldBytesMax: number) {
+    this.#fd = fd;
+    this.#fieldBytesMax = fieldBytesMax;
+    this.#fill(0);
+    const [a, b, c] = this.bytes;
+    if (this.#limit >= 3 && a === 0xef && b === 0xbb && c === 0xbf) this.#position = 3;
+  }
+
+  /** Whether the record is a line with nothing on it; valid at the record's last field. */
+  get blankLine(): boolean {
+    return this.fieldIndex === 0 && this.start === this.end && !this.quoted;
+  }
+
+  /** Reads the next field; false at the end of the file. */
+  next(): boolean {
+    if (this.#afterCarriageReturn) this.#skipLineFeed();
+    if (this.#position === this.#limit) this.#fill(this.#position);
+    const atEnd = this.#position === this.#limit;
+    if (atEnd && this.lastInRecord) return false;
+    this.fieldIndex = this.lastInRecord ? 0 : this.fieldIndex + 1;
+    this.line = this.#currentLine;
+    if (!atEnd && this.bytes[this.#position] === quote) this.#readQuoted();
+    else this.#readUnquoted();
+    return true;
+  }
+
+  #readUnquoted(): void {
+    let start = this.#position;
+    let position = start;
+    let seen = 0;
+    for (;;) {
+      const { bytes } = this;
+      const limit = this.#limit;
+      for (; position < limit; position++) {
+        const byte = bytes[position] as number;
+        if (byte === comma || byte === lineFeed || byte === carriageReturn) break;
+        seen |= byte;
+      }
+      if (position < limit || this.#endOfFile) break;
+      const length = position - start;
+      this.#fill(start);
+      start = 0;
+      position = length;
+    }
+    this.start = start;
+    this.end = position;
+    this.quoted = false;
+    this.#endField(position, seen);
+  }
+
+  #readQuoted(): void {
+    let start = this.#position + 1;
+    let position = start;
+    let seen = 0;
+    let escapes = 0;
+    for (;;) {
+      if (position === this.#limit) {
+        const length = position - start;
+        this.#fill(start);
+        start = 0;
+        position = length;
+        if (position === this.#limit) throw this.#fault('the quote that opens here is not closed');
+      }
+      const byte = this.bytes[position] as number;
+      if (byte === quote) {
+        if (position + 1 === this.#limit && !this.#endOfFile) {
+          const length = position - start;
+          this.#fill(start);
+          start = 0;
+          position = length;
+        }
+        if (position + 1 === this.#limit || this.bytes[position + 1] !== quote) break;
+        escapes++;
+        position++;
+      } else if (
+        byte === carriageReturn ||
+        (byte === lineFeed && this.bytes[position - 1] !== carriageReturn)
+      ) {
+        this.#currentLine++;
+      }
+      seen |= byte;
+      position++;
+    }
+    this.start = start;
+    this.end = position;
+    this.quoted = true;
+    this.#endField(position + 1, seen);
+    if (escapes > 0) this.#unescape();
+  }
+
+  /** Checks the field and steps over the separator at `position`. */
+  #endField(position: number, seen: number): void {
+    if (this.end - this.start > this.#fieldBytesMax) throw this.#tooLong();
+    if (seen > 0x7f && !isUtf8(this.bytes.subarray(this.start, this.end))) {
+      throw this.#fault('the field is not valid UTF-8');
+    }
+    const separator = position < this.#limit ? this.bytes[position] : undefined;
+    this.#position = separator === undefined ? position : position + 1;
+    this.lastInRecord = separator !== comma;
+    if (separator === lineFeed || separator === carriageReturn) {
+      this.#currentLine++;
+      this.#afterCarriageReturn = separator === carriageReturn;
+    } else if (separator !== comma && separator !== undefined) {
+      throw this.#fault('text follows the closing quote; a quote within quotes is written ""');
+    }
+  }
+
+  #skipLineFeed(): void {
+    this.#afterCarriageReturn = false;
+    if (this.#position === this.#limit) this.#fill(this.#position);
+    if (this.#position < this.#limit && this.bytes[this.#position] === lineFeed) this.#position++;
+  }
+
+  #unescape(): void {
+    const { bytes, end } = this;
+    let to = this.start;
+    for (let from = this.start; from < end; from++) {
+      bytes[to++] = bytes[from] as number;
+      if (bytes[from] === quote) from++;
+    }
+    this.end = to;
+  }
+
+  /** Moves what begins at `keep` to the front of the buffer and reads more behind it. */
+  #fill(keep: number): void {
+    const kept = this.#limit - keep;
+    // Room for the quotes around a field and the byte after it.
+    if (kept > this.#fieldBytesMax + 3) throw this.#tooLong();
+    if (keep > 0) this.bytes.copyWithin(0, keep, this.#limit);
+    if (kept * 2 > this.bytes.length) {
+      const larger = new Uint8Array(this.bytes.length * 2);
+      larger.set(this.bytes.subarray(0, kept));
+      this.bytes = larger;
+    }
+    this.#position = 0;
+    this.#limit = kept;
+    const read = readSync(this.#fd, this.bytes, kept, this.bytes.length - kept, this.#fileOffset);
+    this.#fileOffset += read;
+    this.#limit += read;
+    if (read === 0) this.#endOfFile = true;
+  }
+
+  #tooLong(): CsvFault {
+    return this.#fault(`the field is longer than ${this.#fieldBytesMax} bytes (--field-bytes-max)`);
+  }
+
+  #fault(reason: string): CsvFault {
+    return new CsvFault(this.line, this.fieldIndex, reason);
+  }
+}

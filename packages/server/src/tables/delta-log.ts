@@ -1,0 +1,213 @@
+import { randomUUID } from 'node:crypto';
+import { link, readdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { ColumnType } from './csv-values.js';
+import { syncPath, type TableFolders, writeNewFile } from './files.js';
+import type { ChunkColumn, TableField } from './schema.js';
+
+// The actions and files of a Delta Lake table at reader version 1 and writer version 2
+// (https://github.com/delta-io/delta/blob/master/PROTOCOL.md).
+
+/** A chunk as the log knows it. */
+export interface LoggedChunk {
+  /** Names the chunk's files: `<id>.csv` and `<id>.parquet`. */
+  readonly id: string;
+  readonly rows: number;
+  readonly csvBytes: number;
+  readonly parquetBytes: number;
+  /** In the order of the CSV header. */
+  readonly columns: readonly ChunkColumn[];
+}
+
+/** What one commit did to the table. */
+export interface LogEntry {
+  readonly version: number;
+  /** The table's fields from this version on, if the commit changed them. */
+  readonly fields?: readonly TableField[];
+  readonly tableId?: string;
+  readonly chunk?: LoggedChunk;
+}
+
+/** The log holds something that Tally did not write, or cannot read: the table is stopped. */
+export class ForeignLogError extends Error {}
+
+const chunkTag = 'tally.chunk';
+const columnKey = 'tally.column';
+
+interface StoredChunk {
+  readonly id: string;
+  readonly csvBytes: number;
+  /** The name of each column, and of the field that holds it. */
+  readonly columns: readonly (readonly [string, string | null])[];
+}
+
+const fileOf = (version: number) => `${String(version).padStart(20, '0')}.json`;
+
+/** The log of one table: commits, each a file that is put if absent. */
+export interface DeltaLog {
+  /** Reads the commits from `version` on, in order. Throws ForeignLogError. */
+  read(version: number, fields: readonly TableField[]): AsyncGenerator<LogEntry>;
+  /**
+   * Adds a commit, durable once this resolves (if the log syncs); false if the version exists.
+   *
+   * On an error nothing was added.
+   */
+  append(entry: LogEntry & { readonly chunk: LoggedChunk }): Promise<boolean>;
+}
+
+export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
+  async function* read(from: number, known: readonly TableField[]): AsyncGenerator<LogEntry> {
+    const names = (await readdir(folders.log)).filter((name) => /^[0-9]{20}\.json$/.test(name));
+    let fields = known;
+    for (let version = from; names.includes(fileOf(version)); version++) {
+      const text = await readFile(path.join(folders.log, fileOf(version)), 'utf8');
+      const entry = parseCommit(version, text, fields);
+      fields = entry.fields ?? fields;
+      yield entry;
+    }
+  }
+
+  return {
+    read,
+    async append(entry) {
+      const spooled = path.join(folders.spool, `${randomUUID()}.json`);
+      const target = path.join(folders.log, fileOf(entry.version));
+      try {
+        await writeNewFile(spooled, commitText(entry), sync);
+        // A link, unlike a rename, fails when the name exists.
+        await link(spooled, target);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+        throw error;
+      } finally {
+        await rm(spooled, { force: true });
+      }
+      if (!sync) return true;
+      try {
+        await syncPath(folders.log);
+      } catch (error) {
+        await rm(target);
+        throw error;
+      }
+      return true;
+    },
+  };
+}
+
+function commitText({ version, fields, tableId, chunk }: LogEntry & { chunk: LoggedChunk }) {
+  const now = Date.now();
+  const actions: object[] = [];
+  if (version === 0) actions.push({ protocol: { minReaderVersion: 1, minWriterVersion: 2 } });
+  if (fields !== undefined) {
+    actions.push({
+      metaData: {
+        id: tableId,
+        format: { provider: 'parquet', options: {} },
+        schemaString: JSON.stringify({ type: 'struct', fields: fields.map(schemaField) }),
+        partitionColumns: [],
+        configuration: {},
+        createdTime: now,
+      },
+    });
+  }
+  const stored: StoredChunk = {
+    id: chunk.id,
+    csvBytes: chunk.csvBytes,
+    columns: chunk.columns.map(({ name, field }) => [name, field?.field ?? null]),
+  };
+  actions.push({
+    add: {
+      path: `parquet/${chunk.id}.parquet`,
+      partitionValues: {},
+      size: chunk.parquetBytes,
+      modificationTime: now,
+      dataChange: true,
+      stats: JSON.stringify({ numRecords: chunk.rows }),
+      tags: { [chunkTag]: JSON.stringify(stored) },
+    },
+  });
+  actions.push({ commitInfo: { timestamp: now, operation: 'WRITE', engineInfo: 'Tally' } });
+  return `${actions.map((action) => JSON.stringify(action)).join('\n')}\n`;
+}
+
+function schemaField({ field, type, column }: TableField): object {
+  const metadata = column === null ? {} : { [columnKey]: column };
+  return { name: field, type, nullable: true, metadata };
+}
+
+interface Action {
+  readonly protocol?: { readonly minReaderVersion: number; readonly minWriterVersion: number };
+  readonly metaData?: { readonly id: string; readonly schemaString: string };
+  readonly add?: {
+    readonly size: number;
+    readonly stats?: string;
+    readonly tags?: Readonly<Record<string, string>>;
+  };
+  readonly commitInfo?: object;
+}
+
+const tallyActions = ['protocol', 'metaData', 'add', 'commitInfo'];
+
+function parseCommit(version: number, text: string, known: readonly TableField[]): LogEntry {
+  const stop = (why: string) =>
+    new ForeignLogError(`the table's log (_delta_log/${fileOf(version)}) ${why}`);
+  let fields: readonly TableField[] | undefined;
+  let tableId: string | undefined;
+  let chunk: LoggedChunk | undefined;
+  const kinds = new Set<string>();
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    let action: Action;
+    try {
+      action = JSON.parse(line);
+    } catch {
+      throw stop('is not readable: a line of it is no JSON');
+    }
+    for (const kind of Object.keys(action)) kinds.add(kind);
+    if (action.metaData !== undefined) {
+      tableId = action.metaData.id;
+      fields = parseFields(action.metaData.schemaString);
+    }
+    if (action.add?.tags?.[chunkTag] !== undefined) chunk = parseChunk(action.add, fields ?? known);
+  }
+  // Other engines' VACUUM adds commits that change nothing: they hold a commitInfo only.
+  const ours = chunk === undefined ? ['commitInfo'] : tallyActions;
+  const foreign = [...kinds].filter((kind) => !ours.includes(kind));
+  if (foreign.length > 0) {
+    throw stop(
+      `holds what Tally did not write (${foreign.join(', ')}): Tally must be the table's only writer`,
+    );
+  }
+  return {
+    version,
+    ...(fields !== undefined && { fields }),
+    ...(tableId !== undefined && { tableId }),
+    ...(chunk !== undefined && { chunk }),
+  };
+}
+
+function parseFields(schemaString: string): TableField[] {
+  const schema = JSON.parse(schemaString) as {
+    fields: { name: string; type: ColumnType; metadata: Record<string, string> }[];
+  };
+  return schema.fields.map(({ name, type, metadata }) => ({
+    field: name,
+    type,
+    column: metadata[columnKey] ?? null,
+  }));
+}
+
+function parseChunk(add: NonNullable<Action['add']>, fields: readonly TableField[]): LoggedChunk {
+  const stored: StoredChunk = JSON.parse(add.tags?.[chunkTag] ?? '');
+  const byField = new Map(fields.map((field) => [field.field, field]));
+  return {
+    id: stored.id,
+    rows: JSON.parse(add.stats ?? '{}').numRecords,
+    csvBytes: stored.csvBytes,
+    parquetBytes: add.size,
+    columns: stored.columns.map(([name, field]) => ({
+      name,
+      field: field === null ? null : (byField.get(field) ?? null),
+    })),
+  };
+}

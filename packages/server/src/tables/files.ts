@@ -1,0 +1,60 @@
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+/** Where a table keeps what it has: a Delta Lake table, and beside it the CSV files. */
+export interface TableFolders {
+  readonly csv: string;
+  readonly delta: string;
+  readonly parquet: string;
+  readonly log: string;
+  /** Work in progress; emptied at start. */
+  readonly spool: string;
+}
+
+/** Makes the folders of a table, durably if `sync`, and empties the spool. */
+export async function openTableFolders(
+  dataDir: string,
+  table: string,
+  sync: boolean,
+): Promise<TableFolders> {
+  const root = path.join(dataDir, 'tables', table);
+  const delta = path.join(root, 'delta');
+  const folders = {
+    csv: path.join(root, 'csv'),
+    delta,
+    parquet: path.join(delta, 'parquet'),
+    log: path.join(delta, '_delta_log'),
+    spool: path.join(dataDir, 'tmp'),
+  };
+  for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true });
+  if (sync) for (const folder of [delta, root, path.dirname(root), dataDir]) await syncPath(folder);
+  for (const name of await readdir(folders.spool)) {
+    await rm(path.join(folders.spool, name), { recursive: true, force: true });
+  }
+  return folders;
+}
+
+/** Makes a file's contents, or a folder's names, survive a power loss. */
+export async function syncPath(file: string): Promise<void> {
+  const handle = await open(file, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes a new file; the name must not exist. */
+export async function writeNewFile(
+  file: string,
+  bytes: Uint8Array | string,
+  sync: boolean,
+): Promise<void> {
+  const handle = await open(file, 'wx');
+  try {
+    await handle.writeFile(bytes);
+    if (sync) await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

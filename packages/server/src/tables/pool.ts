@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Piscina, type PiscinaTask, queueOptionsSymbol } from 'piscina';
+import type { Fault, IngestedChunk, IngestTask, PartialSum, SumTask } from './worker.js';
+
+/** The threads that work on table files. */
+export interface TablePool {
+  ingest(task: IngestTask): Promise<IngestedChunk | Fault>;
+  sum(task: SumTask): Promise<PartialSum | (Fault & { readonly index: number })>;
+  /** Ends all threads; tasks in progress are rejected. */
+  close(): Promise<void>;
+}
+
+/** A group of threads. Those of `ingest` take uploads first, and sums when no upload waits. */
+type Lane = 'ingest' | 'sum';
+
+type Start = (lane: Lane) => Promise<unknown>;
+
+type LoadBalancer = NonNullable<
+  NonNullable<ConstructorParameters<typeof Piscina>[0]>['loadBalancer']
+>;
+
+/**
+ * Starts the pool: `threads` threads, of which `conversionsMax` also take uploads.
+ *
+ * Uploads keep to their own threads because the memory of parquet-wasm never shrinks: what a
+ * conversion once took, its thread keeps. A sum runs on any free thread and never waits for an
+ * upload; an upload waits for one batch of a sum at most.
+ */
+export async function createTablePool(threads: number, conversionsMax: number): Promise<TablePool> {
+  const piscina = new Piscina({
+    filename: fileURLToPath(new URL('./worker.js', import.meta.url)),
+    minThreads: threads,
+    maxThreads: threads,
+    loadBalancer: laneBalancer(conversionsMax),
+    workerData: { parquetModule: await compileParquetModule() },
+    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 48 },
+  });
+  const runInTurn = createLanes({ ingest: conversionsMax, sum: threads - conversionsMax });
+  const run = <T>(name: Lane, task: object) =>
+    runInTurn(name, (lane) =>
+      piscina.run({ ...task, [queueOptionsSymbol]: { lane } }, { name }),
+    ) as Promise<T>;
+  return {
+    ingest: (task) => run('ingest', task),
+    sum: (task) => run('sum', task),
+    close: () => piscina.destroy(),
+  };
+}
+
+async function compileParquetModule(): Promise<WebAssembly.Module> {
+  const url = import.meta.resolve('parquet-wasm/esm/parquet_wasm_bg.wasm');
+  return WebAssembly.compile(await readFile(fileURLToPath(url)));
+}
+
+/**
+ * Starts each task when a thread for it is free, so that piscina's own queue, in which a task
+ * that cannot start holds up the others, stays empty.
+ */
+function createLanes(free: Record<Lane, number>) {
+  const waiting: Record<Lane, Start[]> = { ingest: [], sum: [] };
+
+  function startNext(kind: Lane, lane: Lane): boolean {
+    if (free[lane] === 0) return false;
+    const start = waiting[kind].shift();
+    if (start === undefined) return false;
+    free[lane]--;
+    void start(lane).finally(() => {
+      free[lane]++;
+      startAll();
+    });
+    return true;
+  }
+
+  function startAll(): void {
+    while (startNext('ingest', 'ingest') || startNext('sum', 'sum') || startNext('sum', 'ingest'));
+  }
+
+  return (kind: Lane, work: Start): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      waiting[kind].push((lane) => work(lane).then(resolve, reject));
+      startAll();
+    });
+}
+
+/** Gives a task to an idle thread of its lane: the oldest `conversionsMax` are for uploads. */
+function laneBalancer(conversionsMax: number): LoadBalancer {
+  return (task: PiscinaTask, workers) => {
+    const oldestFirst = workers.toSorted((a, b) => a.id - b.id);
+    const { lane } = task[queueOptionsSymbol] as { lane: Lane };
+    const lanes = {
+      ingest: oldestFirst.slice(0, conversionsMax),
+      sum: oldestFirst.slice(conversionsMax),
+    };
+    return lanes[lane].find(({ currentUsage }) => currentUsage === 0) ?? null;
+  };
+}

@@ -1,0 +1,81 @@
+import type { TableServiceImplementation } from '@tally/stubs';
+import type { Config } from '../config.js';
+import { type Catalog, openCatalog, TableStoppedError } from './catalog.js';
+import { type Format, type SumContext, sumColumn } from './column-sum.js';
+import { openDeltaLog } from './delta-log.js';
+import { openTableFolders } from './files.js';
+import { createUploadSlots, type IngestContext, upload } from './ingest.js';
+import { createTablePool } from './pool.js';
+
+/** The table and the threads that work on its files. */
+export interface Tables {
+  readonly catalog: Catalog;
+  readonly ingest: IngestContext;
+  readonly sum: SumContext;
+  close(): Promise<void>;
+}
+
+/** The one table that the frozen service knows. */
+const defaultTable = 'default';
+
+export async function openTables(config: Config): Promise<Tables> {
+  const sync = config.durability === 'fsync';
+  const folders = await openTableFolders(config.dataDir, defaultTable, sync);
+  const catalog = await openCatalog(openDeltaLog(folders, sync));
+  const pool = await createTablePool(config.tableThreads, config.conversionsMax);
+  const limits = {
+    chunkColumnsMax: config.chunkColumnsMax,
+    columnNameBytesMax: config.columnNameBytesMax,
+    fieldBytesMax: config.fieldBytesMax,
+    rowGroupRowsMax: config.rowGroupRowsMax,
+    rowGroupBytesMax: config.rowGroupBytesMax,
+  };
+  const slots = createUploadSlots(config.openFilesMax, config.tableThreads);
+  return {
+    catalog,
+    ingest: { folders, catalog, pool, limits, sync, slots },
+    sum: { folders, pool, limits, parallel: config.tableThreads },
+    close: () => pool.close(),
+  };
+}
+
+/** The existing clients' Table; calls wait until `opening` has resolved. */
+export function tableService(opening: Promise<Tables>): TableServiceImplementation {
+  return {
+    async upload({ csvData }) {
+      const { ingest } = await opening;
+      const error = await sentenceIfStopped(() => upload(ingest, csvData));
+      return error === undefined ? {} : { error };
+    },
+
+    async colSum({ column, format }) {
+      const { catalog, sum } = await opening;
+      if (!isFormat(format)) {
+        return {
+          error: `the format ${JSON.stringify(format)} is unknown: csv or parquet is allowed`,
+        };
+      }
+      if (column === '') return { error: 'the column name is empty: name the column to sum' };
+      const result = await sentenceIfStopped(async () =>
+        sumColumn(sum, await catalog.chunks(), column, format),
+      );
+      if (typeof result === 'string') return { error: result };
+      if ('error' in result) return result;
+      const { total } = result;
+      if (BigInt.asIntN(64, total) === total) return { total };
+      return { error: `the total of ${JSON.stringify(column)} is ${total}, which is past int64` };
+    },
+  };
+}
+
+const isFormat = (format: string): format is Format => format === 'csv' || format === 'parquet';
+
+/** What `work` resolves to, or why the table is stopped. */
+async function sentenceIfStopped<T>(work: () => Promise<T>): Promise<T | string> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof TableStoppedError) return error.message;
+    throw error;
+  }
+}

@@ -1,0 +1,125 @@
+import { closeSync, fstatSync, fsyncSync, openSync, renameSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { CsvFault } from './csv-reader.js';
+import { type ChunkLimits, type ScannedColumn, scanCsv } from './csv-scan.js';
+import { sumCsvColumn } from './csv-sum.js';
+import { type ChunkPlan, planChunk, type TableField } from './schema.js';
+
+// The tasks of the table threads, each a function of one message. An Error loses its class on
+// the way between threads, so what a client is to be told of a file's contents is a value.
+
+/** What is wrong with a file, as the end of a sentence that says which file. */
+export interface Fault {
+  readonly fault: string;
+}
+
+export interface IngestTask {
+  /** The uploaded file; it may be `csvPath` itself, when a chunk is planned anew. */
+  readonly spoolPath: string;
+  readonly parquetSpoolPath: string;
+  /** Where both files stay. */
+  readonly csvPath: string;
+  readonly parquetPath: string;
+  /** The table's fields as the caller knows them. */
+  readonly fields: readonly TableField[];
+  readonly limits: ChunkLimits;
+  /** Whether both files must survive a power loss before the answer. */
+  readonly sync: boolean;
+}
+
+/** A chunk whose two files are in their place, but which no log knows yet. */
+export interface IngestedChunk {
+  readonly columns: readonly ScannedColumn[];
+  readonly plan: ChunkPlan;
+  readonly rows: number;
+  readonly csvBytes: number;
+  readonly parquetBytes: number;
+}
+
+/** Scans an uploaded file, writes it as Parquet and puts both files in their place. */
+export async function ingest(task: IngestTask): Promise<IngestedChunk | Fault> {
+  const scanned = scan(task.spoolPath, task.limits);
+  if ('fault' in scanned) return scanned;
+  const { columns, rows, rowGroupRows } = scanned;
+  const plan = planChunk(task.fields, columns);
+  // Loaded where it is needed only: apache-arrow and parquet-wasm take 10 MB a thread.
+  const { convertToParquet } = await import('./convert.js');
+  await convertToParquet({
+    csvPath: task.spoolPath,
+    parquetPath: task.parquetSpoolPath,
+    plan,
+    rows,
+    rowGroupRows,
+    limits: task.limits,
+  });
+  const csvBytes = putInPlace(task.spoolPath, task.csvPath, task.sync);
+  const parquetBytes = putInPlace(task.parquetSpoolPath, task.parquetPath, task.sync);
+  return { columns, plan, rows, csvBytes, parquetBytes };
+}
+
+function scan(csvPath: string, limits: ChunkLimits) {
+  try {
+    return withFile(csvPath, (fd) => scanCsv(fd, limits));
+  } catch (error) {
+    if (error instanceof CsvFault) return { fault: error.message };
+    throw error;
+  }
+}
+
+/** Makes a finished file and its new name durable; returns its size. */
+function putInPlace(from: string, to: string, sync: boolean): number {
+  if (sync) withFile(from, fsyncSync);
+  renameSync(from, to);
+  if (sync) withFile(path.dirname(to), fsyncSync);
+  return statSync(to).size;
+}
+
+function withFile<T>(file: string, use: (fd: number) => T): T {
+  const fd = openSync(file, 'r');
+  try {
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A file, and the column of it to sum: by its place in a CSV header, by its name in Parquet. */
+export type ColumnFile =
+  | { readonly format: 'csv'; readonly path: string; readonly column: number }
+  | { readonly format: 'parquet'; readonly path: string; readonly field: string };
+
+export interface SumTask {
+  readonly files: readonly ColumnFile[];
+  readonly limits: ChunkLimits;
+}
+
+/** The exact sum over all files of a task. */
+export interface PartialSum {
+  readonly total: bigint;
+}
+
+/** Sums one column over some files; a fault says at which place in the list its file is. */
+export async function sum(task: SumTask): Promise<PartialSum | (Fault & { index: number })> {
+  let total = 0n;
+  for (const [index, file] of task.files.entries()) {
+    try {
+      total += await sumFile(file, task.limits);
+    } catch (error) {
+      return { fault: error instanceof Error ? error.message : String(error), index };
+    }
+  }
+  return { total };
+}
+
+async function sumFile(file: ColumnFile, limits: ChunkLimits): Promise<bigint> {
+  if (file.format === 'csv')
+    return withFile(file.path, (fd) => sumCsvColumn(fd, file.column, limits));
+  const { openParquet } = await import('./parquet.js');
+  const fd = openSync(file.path, 'r');
+  try {
+    const parquet = await openParquet(fd, fstatSync(fd).size);
+    return await parquet.sumLongs(file.field);
+  } finally {
+    closeSync(fd);
+  }
+}
