@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { Field, makeData, RecordBatch, Schema, Struct } from 'apache-arrow';
+import { Field, makeData, RecordBatch, Schema, Struct, Table, tableToIPC } from 'apache-arrow';
 import { arrowType, type ColumnBuilder, createColumnBuilder } from './column-builder.js';
 import { CsvReader } from './csv-reader.js';
 import { type ChunkLimits, readHeader, readRow } from './csv-scan.js';
@@ -33,8 +33,8 @@ export async function convertToParquet(conversion: Conversion): Promise<void> {
       writeFully(parquet, bytes);
       size += bytes.length;
     });
-    // parquet-wasm's streaming writer drops some errors: what it wrote is what counts.
     const written = await openParquet(parquet, size);
+    written.close();
     if (written.rows !== rows) {
       throw new Error(`the Parquet file holds ${written.rows} rows, the CSV file ${rows}`);
     }
@@ -55,10 +55,13 @@ function fieldsOf({ columns, placeholder }: ChunkPlan): TableField[] {
   return [...columns.map(({ field }) => field), placeholder].filter((field) => field !== null);
 }
 
-/** The rows of a CSV file in batches of a row group each; one empty batch if there are none. */
-function* recordBatches(csv: number, conversion: Conversion): Generator<RecordBatch> {
+/** Rows that are handed to the Parquet writer at a time. */
+const batchRows = 16_384;
+
+/** The rows of a CSV file in batches, as Arrow IPC; one empty batch if there are none. */
+function* recordBatches(csv: number, conversion: Conversion): Generator<Uint8Array> {
   const { plan, limits, rowGroupRows } = conversion;
-  const rowsMax = Math.min(rowGroupRows, conversion.rows);
+  const rowsMax = Math.min(batchRows, rowGroupRows, conversion.rows);
   const builderOf = (field: TableField | null) =>
     field === null ? null : createColumnBuilder(field.type, rowsMax);
   const builders = plan.columns.map(({ field }) => builderOf(field));
@@ -73,7 +76,7 @@ function* recordBatches(csv: number, conversion: Conversion): Generator<RecordBa
   let batches = 0;
   while (readRow(reader, columns, (column) => builders[column]?.append(row, reader))) {
     placeholder?.append(row, reader);
-    if (++row < rowGroupRows) continue;
+    if (++row < rowsMax) continue;
     yield recordBatch(schema, written, row);
     batches++;
     row = 0;
@@ -81,14 +84,8 @@ function* recordBatches(csv: number, conversion: Conversion): Generator<RecordBa
   if (row > 0 || batches === 0) yield recordBatch(schema, written, row);
 }
 
-function recordBatch(
-  schema: Schema,
-  builders: readonly ColumnBuilder[],
-  rows: number,
-): RecordBatch {
+function recordBatch(schema: Schema, builders: readonly ColumnBuilder[], rows: number): Uint8Array {
   const children = builders.map((builder) => builder.finish(rows));
-  return new RecordBatch(
-    schema,
-    makeData({ type: new Struct(schema.fields), length: rows, nullCount: 0, children }),
-  );
+  const data = makeData({ type: new Struct(schema.fields), length: rows, nullCount: 0, children });
+  return tableToIPC(new Table(schema, new RecordBatch(schema, data)), 'stream');
 }

@@ -1,18 +1,21 @@
 import { readSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
-import { type RecordBatch, Table, tableFromIPC, tableToIPC } from 'apache-arrow';
 import {
   Compression,
   EnabledStatistics,
   Encoding,
   initSync,
   ParquetFile,
+  Table,
   transformParquetStream,
-  Table as WasmTable,
   type WriterProperties,
   WriterPropertiesBuilder,
+  wasmMemory,
 } from 'parquet-wasm/esm';
 import type { TableField } from './schema.js';
+
+// Objects of parquet-wasm live in its own memory, which the garbage collector does not see: each
+// is freed here when it is done with, unless the call that it goes into takes it over.
 
 // Compiled once by the main thread and shared: eight threads that each compile it take 50 MB more.
 initSync({ module: (workerData as { parquetModule: WebAssembly.Module }).parquetModule });
@@ -39,19 +42,20 @@ function writerProperties(fields: readonly TableField[], rowGroupRows: number): 
 }
 
 /**
- * Writes record batches as one Parquet file, each batch a row group, and resolves to its rows.
+ * Writes one Parquet file, in row groups of `rowGroupRows` rows.
  *
- * There must be at least one batch (it may be empty); only one is in memory at a time. `write`
- * receives the file's bytes in order. Whatever `batches` throws is thrown on.
+ * `batches` are record batches in Arrow's IPC stream format; there must be at least one (it may
+ * be empty), and only one is in memory at a time. `write` receives the file's bytes in order.
+ * Whatever `batches` throws is thrown on. Compare the rows of the file with what went in:
+ * parquet-wasm's streaming writer drops some errors.
  */
 export async function writeParquet(
-  batches: Iterable<RecordBatch>,
+  batches: Iterable<Uint8Array>,
   fields: readonly TableField[],
   rowGroupRows: number,
   write: (bytes: Uint8Array) => void,
-): Promise<number> {
+): Promise<void> {
   const iterator = batches[Symbol.iterator]();
-  let rows = 0;
   let failure: { readonly error: unknown } | undefined;
   const input = new ReadableStream(
     {
@@ -59,13 +63,11 @@ export async function writeParquet(
         try {
           const { value, done } = iterator.next();
           if (done) return controller.close();
-          rows += value.numRows;
-          const ipc = tableToIPC(new Table(value.schema, [value]), 'stream');
-          for (const batch of WasmTable.fromIPCStream(ipc).recordBatches()) {
-            controller.enqueue(batch);
-          }
+          const table = Table.fromIPCStream(value);
+          for (const batch of table.recordBatches()) controller.enqueue(batch);
+          table.free();
         } catch (error) {
-          // The stream drops errors of its source, so the error is kept and the file given up.
+          // The writer drops the errors of its source, so this one is kept here.
           failure = { error };
           controller.close();
         }
@@ -76,7 +78,6 @@ export async function writeParquet(
   const output = await transformParquetStream(input, writerProperties(fields, rowGroupRows));
   for await (const bytes of output) write(bytes);
   if (failure !== undefined) throw failure.error;
-  return rows;
 }
 
 /** The part of a Blob that parquet-wasm reads a file through: synchronous positioned reads. */
@@ -105,6 +106,8 @@ export interface ParquetReader {
   readonly rows: number;
   /** The exact sum of an INT64 column; nulls add nothing. Reads no bytes of other columns. */
   sumLongs(column: string): Promise<bigint>;
+  /** Gives the reader's memory back. */
+  close(): void;
 }
 
 /** Rows that are decoded at a time. */
@@ -117,37 +120,73 @@ export async function openParquet(
   onRead: (bytes: number) => void = () => {},
 ): Promise<ParquetReader> {
   const file = await ParquetFile.fromFile(new FileBlob(fd, size, onRead) as unknown as Blob);
-  const metadata = file.metadata();
-  const rowGroups = metadata.numRowGroups();
+  const { rowGroups, rows } = readFooter(file);
   return {
-    rows: metadata.fileMetadata().numRows(),
+    rows,
     async sumLongs(column) {
       let total = 0n;
       for (let group = 0; group < rowGroups; group++) {
-        const read = await file.read({ columns: [column], rowGroups: [group], batchSize });
-        const table = tableFromIPC(read.intoIPCStream());
-        const vector = table.getChild(column);
-        if (vector === null) throw new Error(`the file has no column ${JSON.stringify(column)}`);
-        for (const { values, length, nullCount, nullBitmap } of vector.data) {
-          if (!(values instanceof BigInt64Array)) {
-            throw new Error(`the column ${JSON.stringify(column)} is not INT64`);
-          }
-          total += sumOf(values, length, nullCount > 0 ? nullBitmap : undefined);
+        const table = await file.read({ columns: [column], rowGroups: [group], batchSize });
+        for (const batch of table.recordBatches()) {
+          const columns = batch.intoFFI();
+          total += sumOnlyColumn(wasmMemory().buffer, columns.schemaAddr(), columns.arrayAddr());
+          columns.free();
         }
+        table.free();
       }
       return total;
     },
+    close: () => file.free(),
   };
 }
 
-// The halves are added as doubles, which are exact up to 2^53: a batch has fewer than 2^21
-// values of 32 bits each. Adding bigints one by one is ten times slower.
-function sumOf(values: BigInt64Array, length: number, validity: Uint8Array | undefined): bigint {
-  const halves = new Int32Array(values.buffer, values.byteOffset, length * 2);
+function readFooter(file: ParquetFile): { rowGroups: number; rows: number } {
+  const metadata = file.metadata();
+  const fileMetadata = metadata.fileMetadata();
+  const footer = { rowGroups: metadata.numRowGroups(), rows: fileMetadata.numRows() };
+  fileMetadata.free();
+  metadata.free();
+  return footer;
+}
+
+// The column is summed where parquet-wasm has decoded it, in the structures of Arrow's C data
+// interface (https://arrow.apache.org/docs/format/CDataInterface.html) with 32-bit pointers.
+// Copied out, each column would be garbage of megabytes in each of eight threads.
+
+/** The exact sum of the one column of a record batch in parquet-wasm's memory; it must be INT64. */
+function sumOnlyColumn(memory: ArrayBuffer, schemaAddress: number, arrayAddress: number): bigint {
+  const view = new DataView(memory);
+  const pointer = (address: number) => view.getUint32(address, true);
+  const integer = (address: number) => Number(view.getBigInt64(address, true));
+  const schema = { children: pointer(schemaAddress + 32), childCount: integer(schemaAddress + 24) };
+  if (schema.childCount !== 1) throw new Error('the file does not have the column');
+  const format = pointer(pointer(schema.children));
+  if (pointer(format) % 65_536 !== int64Format) throw new Error('the column is not INT64');
+
+  const array = pointer(pointer(arrayAddress + 44));
+  const length = integer(array);
+  const nulls = integer(array + 8);
+  const offset = integer(array + 16);
+  const buffers = pointer(array + 40);
+  const [validityAddress, valuesAddress] = [pointer(buffers), pointer(buffers + 4)];
+  const halves = new Int32Array(memory, valuesAddress + offset * 8, length * 2);
+  if (nulls === 0 || validityAddress === 0) return sumHalves(halves, length, () => true);
+  const validity = new Uint8Array(memory, validityAddress, (offset + length + 7) >> 3);
+  const isValid = (i: number) =>
+    (((validity[(offset + i) >> 3] as number) >> ((offset + i) & 7)) & 1) === 1;
+  return sumHalves(halves, length, isValid);
+}
+
+/** The format string "l" (int64) with its end, as a little-endian 16-bit number. */
+const int64Format = 0x6c;
+
+// The halves of the values are added as doubles, which are exact up to 2^53: a batch has fewer
+// than 2^21 values of 32 bits each. Adding bigints one by one is ten times slower.
+function sumHalves(halves: Int32Array, length: number, isValid: (i: number) => boolean): bigint {
   let low = 0;
   let high = 0;
   for (let i = 0; i < length; i++) {
-    if (validity !== undefined && (((validity[i >> 3] as number) >> (i & 7)) & 1) === 0) continue;
+    if (!isValid(i)) continue;
     low += (halves[2 * i] as number) >>> 0;
     high += halves[2 * i + 1] as number;
   }

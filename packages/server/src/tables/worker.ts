@@ -118,7 +118,9 @@ async function sumFile(file: ColumnFile, limits: ChunkLimits): Promise<bigint> {
   const fd = openSync(file.path, 'r');
   try {
     const parquet = await openParquet(fd, fstatSync(fd).size);
-    return await parquet.sumLongs(file.field);
+    const total = await parquet.sumLongs(file.field);
+    parquet.close();
+    return total;
   } finally {
     closeSync(fd);
   }
