@@ -23,7 +23,7 @@ export async function* errorMiddleware<Request, Response>(
     return yield* call.next(call.request, context);
   } catch (error) {
     if (error instanceof ServerError || context.signal.aborted) throw error;
-    const known = systemErrors[(error as NodeJS.ErrnoException).code ?? ''];
+    const known = systemErrors[systemCode(error) ?? ''];
     console.error(`${call.method.path}:`, error);
     if (known !== undefined) throw new ServerError(...known);
     throw new ServerError(
@@ -31,4 +31,10 @@ export async function* errorMiddleware<Request, Response>(
       "the server failed to handle this call; the server's log says why",
     );
   }
+}
+
+/** The operating system's code of an error; one from another thread has it in its message only. */
+function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  return (error as NodeJS.ErrnoException).code ?? /^(E[A-Z0-9]+): /.exec(error.message)?.[1];
 }

@@ -105,10 +105,19 @@ export async function sum(task: SumTask): Promise<PartialSum | (Fault & { index:
     try {
       total += await sumFile(file, task.limits);
     } catch (error) {
-      return { fault: error instanceof Error ? error.message : String(error), index };
+      return { fault: faultOf(error, file.format), index };
     }
   }
   return { total };
+}
+
+// Where the server keeps its files is not for clients: a system error is told by its code.
+function faultOf(error: unknown, format: ColumnFile['format']): string {
+  if (error instanceof CsvFault) return error.message;
+  const file = `its ${format === 'csv' ? 'CSV' : 'Parquet'} file`;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== undefined) return `${file} cannot be read (${code})`;
+  return `${file} is damaged: ${error instanceof Error ? error.message : error}`;
 }
 
 async function sumFile(file: ColumnFile, limits: ChunkLimits): Promise<bigint> {
