@@ -24,7 +24,7 @@ interface NumberOption {
  */
 export const numberOptions = {
   port: {
-    unit: 'TCP port',
+    unit: '',
     fallback: 5440,
     min: 0,
     max: 65_535,
@@ -174,12 +174,13 @@ function dataDir(text: string): string {
 }
 
 function numberOption(name: string, option: NumberOption): Option {
-  const range = `${withThousands(option.min)} to ${withThousands(option.max)}`;
+  const isPort = name === 'port';
+  const shown = isPort ? String : withThousands;
   const unit = option.unit === '' ? '' : ` ${option.unit}`;
-  const placeholder = name === 'port' ? '<port>' : '<n>';
+  const range = `${shown(option.min)} to ${shown(option.max)}${unit}`;
   return new Option(
-    `${flagOf(name)} ${placeholder}`,
-    `${option.help} (${range}${unit}; default ${withThousands(option.fallback)})`,
+    `${flagOf(name)} ${isPort ? '<port>' : '<n>'}`,
+    `${option.help} (${range}; default ${shown(option.fallback)})`,
   )
     .env(variableOf(name))
     .argParser(wholeNumber(option));
@@ -188,7 +189,7 @@ function numberOption(name: string, option: NumberOption): Option {
 function command(): Command {
   const command = new Command('tally-server')
     .description(
-      'Serves NumStore (named integers, their total, factorials) and Table (CSV chunks kept as\n' +
+      'Serves NumStore (named integers, their total, factorials) and Table (CSV chunks kept as ' +
         'CSV and Parquet, summed exactly by column) over gRPC until SIGTERM or SIGINT.',
     )
     .addOption(

@@ -50,7 +50,7 @@ export function readHeader(reader: CsvReader, limits: ChunkLimits): string[] {
     const first = taken.get(name);
     if (first !== undefined) {
       throw new CsvFault(
-        1,
+        reader.line,
         undefined,
         `the header has the column ${JSON.stringify(name)} twice (fields ${first + 1} and ` +
           `${index + 1}): each name may stand once`,

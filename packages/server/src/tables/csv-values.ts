@@ -63,7 +63,10 @@ function asText(bytes: Uint8Array, start: number, end: number): string {
   return String.fromCharCode(...bytes.subarray(start, end));
 }
 
-/** The trimmed text of a short field; undefined if it is too long to be anything but text. */
+/**
+ * The trimmed text of a short field; undefined if it is too long to be anything but text, or an
+ * integer with many leading zeros.
+ */
 function shortText(bytes: Uint8Array, start: number, end: number): string | undefined {
   while (start < end && isSpace(bytes[start])) start++;
   while (end > start && isSpace(bytes[end - 1])) end--;
@@ -137,7 +140,7 @@ export function typesOf(bytes: Uint8Array, start: number, end: number): number {
 
 /** A value of a column of type `double`; the value must be one. */
 export function readDouble(bytes: Uint8Array, start: number, end: number): number {
-  return Number(asText(bytes, start, end));
+  return Number(shortText(bytes, start, end) ?? parseInteger(bytes, start, end));
 }
 
 /** A value of a column of type `boolean`; the value must be one. */

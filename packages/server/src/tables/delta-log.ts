@@ -58,12 +58,19 @@ export interface DeltaLog {
 export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
   async function* read(from: number, known: readonly TableField[]): AsyncGenerator<LogEntry> {
     const names = (await readdir(folders.log)).filter((name) => /^[0-9]{20}\.json$/.test(name));
+    const commits = new Set(names);
     let fields = known;
-    for (let version = from; names.includes(fileOf(version)); version++) {
+    let version = from;
+    for (; commits.has(fileOf(version)); version++) {
       const text = await readFile(path.join(folders.log, fileOf(version)), 'utf8');
       const entry = parseCommit(version, text, fields);
       fields = entry.fields ?? fields;
       yield entry;
+    }
+    if (names.some((name) => name > fileOf(version))) {
+      throw new ForeignLogError(
+        `the table's log (_delta_log/${fileOf(version)}) is missing, but later commits are there`,
+      );
     }
   }
 
@@ -151,39 +158,40 @@ const tallyActions = ['protocol', 'metaData', 'add', 'commitInfo'];
 function parseCommit(version: number, text: string, known: readonly TableField[]): LogEntry {
   const stop = (why: string) =>
     new ForeignLogError(`the table's log (_delta_log/${fileOf(version)}) ${why}`);
-  let fields: readonly TableField[] | undefined;
-  let tableId: string | undefined;
-  let chunk: LoggedChunk | undefined;
-  const kinds = new Set<string>();
-  for (const line of text.split('\n')) {
-    if (line === '') continue;
-    let action: Action;
-    try {
-      action = JSON.parse(line);
-    } catch {
-      throw stop('is not readable: a line of it is no JSON');
-    }
-    for (const kind of Object.keys(action)) kinds.add(kind);
-    if (action.metaData !== undefined) {
-      tableId = action.metaData.id;
-      fields = parseFields(action.metaData.schemaString);
-    }
-    if (action.add?.tags?.[chunkTag] !== undefined) chunk = parseChunk(action.add, fields ?? known);
-  }
+  const actions = parseActions(text);
+  if (actions === undefined) throw stop('is not readable: a line of it is no JSON object');
+  const added = actions.find(({ add }) => add?.tags?.[chunkTag] !== undefined)?.add;
   // Other engines' VACUUM adds commits that change nothing: they hold a commitInfo only.
-  const ours = chunk === undefined ? ['commitInfo'] : tallyActions;
+  const ours = added === undefined ? ['commitInfo'] : tallyActions;
+  const kinds = new Set(actions.flatMap((action) => Object.keys(action)));
   const foreign = [...kinds].filter((kind) => !ours.includes(kind));
   if (foreign.length > 0) {
     throw stop(
       `holds what Tally did not write (${foreign.join(', ')}): Tally must be the table's only writer`,
     );
   }
+  const { metaData } = actions.find((action) => action.metaData !== undefined) ?? {};
+  const fields = metaData === undefined ? known : parseFields(metaData.schemaString);
   return {
     version,
-    ...(fields !== undefined && { fields }),
-    ...(tableId !== undefined && { tableId }),
-    ...(chunk !== undefined && { chunk }),
+    ...(metaData !== undefined && { fields, tableId: metaData.id }),
+    ...(added !== undefined && { chunk: parseChunk(added, fields) }),
   };
+}
+
+/** The actions of a commit, one a line; undefined if a line is not one. */
+function parseActions(text: string): Action[] | undefined {
+  try {
+    const actions: Action[] = text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line));
+    return actions.every((action) => typeof action === 'object' && action !== null)
+      ? actions
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function parseFields(schemaString: string): TableField[] {

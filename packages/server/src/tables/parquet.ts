@@ -75,8 +75,12 @@ export async function writeParquet(
     },
     { highWaterMark: 0 },
   );
-  const output = await transformParquetStream(input, writerProperties(fields, rowGroupRows));
-  for await (const bytes of output) write(bytes);
+  try {
+    const output = await transformParquetStream(input, writerProperties(fields, rowGroupRows));
+    for await (const bytes of output) write(bytes);
+  } catch (error) {
+    failure ??= { error };
+  }
   if (failure !== undefined) throw failure.error;
 }
 

@@ -40,15 +40,14 @@ export function planChunk(
 ): ChunkPlan {
   const known = new Map(fields.map((field) => [keyOf(field.column, field.type), field]));
   const named = new Set(fields.map((field) => field.column));
-  const taken = new Set(fields.map((field) => field.field.toLowerCase()));
+  const taken = fieldNames(fields);
   const added: TableField[] = [];
 
   function fieldFor(column: string | null, type: ColumnType): TableField {
     const existing = known.get(keyOf(column, type));
     if (existing !== undefined) return existing;
     const wanted = named.has(column) ? `${column}__${type}` : (column ?? placeholderName);
-    const field = { field: freeName(wanted, taken), type, column };
-    taken.add(field.field.toLowerCase());
+    const field = { field: taken.add(wanted), type, column };
     added.push(field);
     return field;
   }
@@ -67,16 +66,37 @@ const placeholderName = 'tally_no_values';
 const keyOf = (column: string | null, type: ColumnType) => JSON.stringify([column, type]);
 
 /**
- * A name that Delta Lake takes at reader version 1: without ` ,;{}()=`, tabs and newlines
- * (PROTOCOL.md, "Column Mapping"), nor other control characters, and not taken, ignoring case.
+ * The names of a table's fields; `add` makes one of `wanted` that is free, ignoring case.
+ *
+ * A name has no character that Delta Lake refuses at reader version 1: none of ` ,;{}()=`, tabs
+ * and newlines (PROTOCOL.md, "Column Mapping"), nor other control characters. It has no dot,
+ * which parquet-wasm takes for a nested field. And no name begins with another that is not ASCII:
+ * parquet-wasm 0.8 panics over `é` beside `éa`, because it counts bytes where it means characters.
  */
-function freeName(wanted: string, taken: ReadonlySet<string>): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
-  const safe = wanted.replace(/[ ,;{}()=\u0000-\u001f\u007f]/g, '_');
-  let name = safe;
-  for (let n = 2; taken.has(name.toLowerCase()); n++) name = `${safe}_${n}`;
-  return name;
+function fieldNames(fields: readonly TableField[]) {
+  const taken = new Set(fields.map(({ field }) => field.toLowerCase()));
+  const beyondAscii = fields.map(({ field }) => field).filter((name) => !isAscii(name));
+
+  const isFree = (name: string) =>
+    !taken.has(name.toLowerCase()) &&
+    (isAscii(name) ||
+      beyondAscii.every((other) => !name.startsWith(other) && !other.startsWith(name)));
+
+  return {
+    add(wanted: string): string {
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
+      const safe = wanted.replace(/[ ,;{}()=.\u0000-\u001f\u007f]/g, '_');
+      const plain = safe.replace(/[^ -~]/gu, '_');
+      let name = isFree(safe) ? safe : plain;
+      for (let n = 2; !isFree(name); n++) name = `${plain}_${n}`;
+      taken.add(name.toLowerCase());
+      if (!isAscii(name)) beyondAscii.push(name);
+      return name;
+    },
+  };
 }
+
+const isAscii = (name: string) => /^[ -~]*$/.test(name);
 
 /** Whether two plans put every column of the chunk into the same field. */
 export function samePlan(a: ChunkPlan, b: ChunkPlan): boolean {
