@@ -1,0 +1,35 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { run } from './run.js';
+import { binary, root } from './workspace.js';
+
+const generated = 'packages/stubs/src/gen';
+
+let out: string;
+beforeEach(async () => {
+  out = await mkdtemp(path.join(tmpdir(), 'tally-gen-'));
+});
+afterEach(() => rm(out, { recursive: true }));
+
+/** Path and text of every file in a folder and the folders in it. */
+async function filesIn(folder: string): Promise<Record<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((e) => e.isFile()).map((e) => path.join(e.parentPath, e.name));
+  const texts = await Promise.all(paths.map((file) => readFile(file, 'utf8')));
+  return Object.fromEntries(
+    paths.map((file, i) => [path.relative(folder, file), texts[i] ?? '']).sort(),
+  );
+}
+
+test('regenerating the TypeScript stubs changes nothing', async () => {
+  // With --output the template's own folder is made in `out`; nothing in the workspace is touched.
+  expect(await run(binary('buf'), ['generate', '--output', out], root)).toEqual({
+    code: 0,
+    output: '',
+  });
+  const fresh = await filesIn(path.join(out, generated));
+  expect(Object.keys(fresh)).toContain('numstore.ts');
+  expect(fresh).toEqual(await filesIn(path.join(root, generated)));
+});

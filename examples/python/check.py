@@ -1,0 +1,122 @@
+"""Runs every client here against a server that was started empty, and says what was wrong.
+
+    PYTHONPATH=packages/stubs/python python3 examples/python/check.py 127.0.0.1:5440
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import grpc
+import numstore_pb2
+import numstore_pb2_grpc
+import table_pb2
+import table_pb2_grpc
+
+HERE = Path(__file__).parent
+checks = 0
+
+
+def check(what, got, wanted):
+    global checks
+    if got != wanted:
+        sys.exit(f"{what}: {got!r}, not {wanted!r}")
+    checks += 1
+
+
+def check_error(what, text):
+    """An error is a sentence: words, not a number and not `success`."""
+    check(f"{what} is an error in words ({text!r})", text != "success" and " " in text, True)
+
+
+def run(script, *args):
+    done = subprocess.run(
+        [sys.executable, HERE / script, *args],
+        env={**os.environ, "TALLY_ADDRESS": address},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    check(f"exit code of {script} ({done.stderr.strip()})", done.returncode, 0)
+    return done.stdout.splitlines()
+
+
+def upload(data):
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+        file.write(data)
+        file.flush()
+        (answer,) = run("upload.py", file.name)
+    return answer
+
+
+def column_sum(file_format, column):
+    time, total = run(f"{file_format}sum.py", column)
+    check(f"{time!r} is a time", bool(re.fullmatch(r"\d+\.\d ms", time)), True)
+    return total
+
+
+def check_sums(sums):
+    for column, total in sums.items():
+        for file_format in ("csv", "parquet"):
+            check(f"{file_format}sum.py {column}", column_sum(file_format, column), str(total))
+
+
+def check_numbers():
+    check("numstore_demo.py", run("numstore_demo.py"), ["1", "11", "15", "5", "120"])
+    stub = numstore_pb2_grpc.NumStoreStub(channel)
+
+    def fact(key):
+        return stub.Fact(numstore_pb2.FactRequest(key=key))
+
+    check_error("Fact of an unknown key", fact("nobody set this").error)
+    for value in (-1, 21):
+        stub.SetNum(numstore_pb2.SetNumRequest(key="C", value=value))
+        check_error(f"Fact of {value}", fact("C").error)
+    try:
+        stub.SetNum(numstore_pb2.SetNumRequest(key="", value=1))
+        check("SetNum of an empty key", "accepted", "refused")
+    except grpc.RpcError as error:
+        check("SetNum of an empty key", error.code(), grpc.StatusCode.INVALID_ARGUMENT)
+        check_error("SetNum of an empty key", error.details())
+    check("Fact after errors", (fact("A").value, fact("A").hit), (120, True))
+
+
+def check_workload():
+    lines = run("client.py", address.rpartition(":")[2])
+    labels = [line.partition(":")[0] for line in lines]
+    wanted = ["cache hit rate", "p50 response time", "p99 response time"]
+    check("client.py prints", labels, wanted)
+
+
+def check_tables():
+    for file in ("file1.csv", "file2.csv"):
+        check(f"upload.py {file}", run("upload.py", HERE / file), ["success"])
+    sums = {"x": 10, "z": 9, "w": 0}
+    check_sums(sums)
+
+    check_error("an upload with a ragged row", upload(b"x,z\n1,2\n3\n"))
+    check_error("an empty upload", upload(b""))
+    check("an upload of text", upload(b"word\nhello\n"), "success")
+    for file_format in ("csv", "parquet"):
+        check_error(f"{file_format}sum.py of text", column_sum(file_format, "word"))
+    stub = table_pb2_grpc.TableStub(channel)
+    unknown = stub.ColSum(table_pb2.ColSumReq(column="x", format="xlsx"))
+    check_error("a sum in an unknown format", unknown.error)
+    check_sums(sums)
+
+    lines = run("bigdata.py", "--batches", "2")
+    check("bigdata.py", lines[-2:], ["added to x: 500000", "added to z: 499750000"])
+    check_sums({"x": 500010, "z": 499750009})
+
+
+if len(sys.argv) != 2:
+    sys.exit("usage: python3 check.py <host:port>")
+address = sys.argv[1]
+channel = grpc.insecure_channel(address)
+check_numbers()
+check_workload()
+check_tables()
+print(f"{checks} checks of the Python clients passed")

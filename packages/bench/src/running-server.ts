@@ -1,0 +1,62 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { killAtExit, scratchFolder } from './clean-up.js';
+
+/** A server process that is being measured. */
+export interface RunningServer {
+  readonly address: string;
+  /** The most memory that it has had so far, in MiB. */
+  peakMiB(): number;
+  /** Ends the process and deletes its data. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a server on a free port in an empty folder and waits until it says where it listens.
+ *
+ * Throws an Error with what it printed if it ends before that.
+ */
+export async function startServer(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<RunningServer> {
+  const data = scratchFolder();
+  const child = spawn(program, [...args, '--port', '0', '--data-dir', data.path], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  killAtExit(child);
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  const port = await printedPort(child, program);
+  return {
+    address: `127.0.0.1:${port}`,
+    peakMiB: () => peakMiB(child),
+    async stop() {
+      child.kill('SIGTERM');
+      await exited;
+      data.remove();
+    },
+  };
+}
+
+/** Tally prints `… on 127.0.0.1:<port>, …`, the reference `… on 127.0.0.1:<port>`. */
+function printedPort(child: ChildProcess, program: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    const onText = (text: string) => {
+      output += text;
+      const port = / on 127\.0\.0\.1:(\d+)(?=[,\n])/.exec(output)?.[1];
+      if (port !== undefined) resolve(port);
+    };
+    child.stdout?.setEncoding('utf8').on('data', onText);
+    child.stderr?.setEncoding('utf8').on('data', onText);
+    child.once('error', reject);
+    child.once('close', () => reject(new Error(`${program} did not start a server: ${output}`)));
+  });
+}
+
+function peakMiB(child: ChildProcess): number {
+  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+}
