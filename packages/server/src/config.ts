@@ -144,12 +144,12 @@ const variableOf = (name: string) => `TALLY_${kebab(name).replaceAll('-', '_').t
 
 const withThousands = (n: number) => n.toLocaleString('en-US');
 
-function wholeNumber({ min, max }: NumberOption) {
+function wholeNumber({ min, max }: NumberOption, shown: (n: number) => string) {
   return (text: string): number => {
     const value = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
     if (!(value >= min && value <= max)) {
       throw new InvalidArgumentError(
-        `It must be a whole number from ${withThousands(min)} to ${withThousands(max)}.`,
+        `It must be a whole number from ${shown(min)} to ${shown(max)}.`,
       );
     }
     return value;
@@ -173,6 +173,11 @@ function dataDir(text: string): string {
   return userPath(text);
 }
 
+function hostName(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It must be an IP address or a host name.');
+  return text;
+}
+
 function numberOption(name: string, option: NumberOption): Option {
   const isPort = name === 'port';
   const shown = isPort ? String : withThousands;
@@ -183,7 +188,7 @@ function numberOption(name: string, option: NumberOption): Option {
     `${option.help} (${range}; default ${shown(option.fallback)})`,
   )
     .env(variableOf(name))
-    .argParser(wholeNumber(option));
+    .argParser(wholeNumber(option, shown));
 }
 
 function command(): Command {
@@ -195,6 +200,7 @@ function command(): Command {
     .addOption(
       new Option('--host <address>', 'address to listen on (default 127.0.0.1: this machine only)')
         .env(variableOf('host'))
+        .argParser(hostName)
         .default('127.0.0.1', '127.0.0.1'),
     )
     .addOption(
@@ -252,14 +258,18 @@ export function readConfig(argv: readonly string[], { exitOverride = false } = {
   const numbers = Object.fromEntries(
     Object.entries(numberOptions).map(([name, option]) => [name, given[name] ?? option.fallback]),
   ) as unknown as Limits;
-  if (numbers.conversionsMax > numbers.tableThreads) {
+  // Someone who asks for one table thread has not asked for two conversions.
+  const conversionsMax: number =
+    given.conversionsMax ?? Math.min(numbers.conversionsMax, numbers.tableThreads);
+  if (conversionsMax > numbers.tableThreads) {
     program.error(
-      `error: --conversions-max is ${numbers.conversionsMax}, more than the ` +
-        `${numbers.tableThreads} threads of --table-threads that would run them.`,
+      `error: --conversions-max is ${conversionsMax}: at most ${numbers.tableThreads} is allowed, ` +
+        'the threads of --table-threads that run conversions.',
     );
   }
   return {
     ...numbers,
+    conversionsMax,
     host: given.host,
     dataDir: given.dataDir ?? userPath('tally-data'),
     services: given.services ?? serviceNames,

@@ -50,6 +50,10 @@ export async function launchServer(options: LaunchOptions = {}): Promise<Launche
     { env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  // A server must not outlive the test or benchmark that started it.
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  void exited.then(() => process.off('exit', kill));
   let output = '';
   const port = await new Promise<number>((resolve, reject) => {
     const onData = (text: string) => {

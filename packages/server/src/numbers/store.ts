@@ -1,4 +1,6 @@
+import { closeSync, fsyncSync, openSync } from 'node:fs';
 import path from 'node:path';
+import { getSystemErrorName } from 'node:util';
 import { open } from 'lmdb';
 import type { Durability } from '../config.js';
 
@@ -35,8 +37,9 @@ const fitsInt64 = (value: bigint) => BigInt.asIntN(64, value) === value;
  * committed together (group commit), with one sync for all of them.
  */
 export function openNumberStore(dataDir: string, durability: Durability): NumberStore {
+  const folder = path.join(dataDir, 'numbers');
   const environment = open({
-    path: path.join(dataDir, 'numbers'),
+    path: folder,
     maxDbs: 4,
     // With it, a promise means visible; without, flushed.
     overlappingSync: false,
@@ -53,6 +56,9 @@ export function openNumberStore(dataDir: string, durability: Durability): Number
     encoding: 'binary',
   });
 
+  // LMDB syncs its file, but not the name of a file that it has just made.
+  if (durability === 'fsync') for (const made of [folder, dataDir]) syncFolder(made);
+
   function setInTransaction(key: Buffer, value: bigint): bigint | undefined {
     const before = decode(values.get(key)) ?? 0n;
     const total = (decode(sums.get(totalKey)) ?? 0n) - before + value;
@@ -62,9 +68,52 @@ export function openNumberStore(dataDir: string, durability: Durability): Number
     return total;
   }
 
+  process.on('unhandledRejection', ignoreFailedCommit);
   return {
-    set: (key, value) => environment.transaction(() => setInTransaction(keyBytes(key), value)),
+    async set(key, value) {
+      try {
+        return await environment.transaction(() => setInTransaction(keyBytes(key), value));
+      } catch (error) {
+        throw await commitFailure(error);
+      }
+    },
     get: (key) => decode(values.get(keyBytes(key))),
-    close: () => environment.close(),
+    async close() {
+      await environment.close();
+      process.off('unhandledRejection', ignoreFailedCommit);
+    },
   };
+}
+
+function syncFolder(folder: string): void {
+  const fd = openSync(folder, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What lmdb rejects with when a commit fails: the reason comes later, and its code is a number. */
+interface FailedCommit extends Error {
+  readonly commitError: Promise<never>;
+}
+
+const isFailedCommit = (error: unknown): error is FailedCommit =>
+  error instanceof Error && 'commitError' in error;
+
+/** The reason for a failed commit, with the code that Node gives a failure of the system. */
+async function commitFailure(error: unknown): Promise<unknown> {
+  if (!isFailedCommit(error)) return error;
+  const reason: { message: string; code: number } = await error.commitError.catch((why) => why);
+  const code = reason.code > 0 ? getSystemErrorName(-reason.code) : reason.code;
+  return Object.assign(new Error(`the commit failed: ${reason.message}`, { cause: error }), {
+    code,
+  });
+}
+
+// For a failed commit lmdb also rejects a promise of its own that no caller ever sees, and that
+// would end the process.
+function ignoreFailedCommit(error: unknown): void {
+  if (!isFailedCommit(error)) throw error;
 }

@@ -1,10 +1,13 @@
-import type { ChannelOptions, ServerOptions } from '@grpc/grpc-js';
+import {
+  type ChannelOptions,
+  logVerbosity,
+  type ServerOptions,
+  setLogVerbosity,
+} from '@grpc/grpc-js';
 import type { Server } from 'nice-grpc';
 import type { Config } from '../config.js';
+import { StartError } from '../start-error.js';
 import { messageSizeInterceptor } from './message-size.js';
-
-/** The server cannot listen where it was told to; the message is a sentence for the operator. */
-export class ListenError extends Error {}
 
 /** grpc-js's options for a server of this configuration. */
 export function rpcOptions(config: Config): ChannelOptions {
@@ -17,24 +20,31 @@ export function rpcOptions(config: Config): ChannelOptions {
   return options;
 }
 
-/** Binds the port and resolves to it. Throws ListenError. */
+/** Binds the port and resolves to it. Throws StartError. */
 export async function listen(rpc: Server, { host, port }: Config): Promise<number> {
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  // grpc-js would print its own line on why it cannot listen, beside our sentence.
+  if (process.env.GRPC_VERBOSITY === undefined) setLogVerbosity(logVerbosity.NONE);
   try {
     return await rpc.listen(address);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     if (reason.includes('EADDRINUSE')) {
-      throw new ListenError(
+      throw new StartError(
         `Port ${port} of ${host} is in use, perhaps by another Tally: ` +
           'stop what listens there, or choose another port with --port.',
       );
     }
     if (reason.includes('EACCES')) {
-      throw new ListenError(
+      throw new StartError(
         `Port ${port} needs more rights than this process has: choose one above 1023 with --port.`,
       );
     }
-    throw new ListenError(`Cannot listen on ${address}: ${reason}`);
+    if (reason.includes('EADDRNOTAVAIL')) {
+      throw new StartError(
+        `${host} is no address of this machine: choose one that is with --host, such as 127.0.0.1.`,
+      );
+    }
+    throw new StartError(`Cannot listen on ${address}: ${reason}. Choose an address with --host.`);
   }
 }

@@ -7,18 +7,22 @@ import { ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/gr
  * `sendStatus` on its own innermost call object, so that is where the text is changed.
  */
 export function messageSizeInterceptor(messageBytesMax: number): ServerInterceptor {
+  const allowed = `at most ${messageBytesMax} are allowed (--message-bytes-max of the server)`;
   return (_method, call) => {
     const sendStatus = call.sendStatus.bind(call);
     call.sendStatus = (sent) => {
-      const bytes = /message larger than max \((\d+) /.exec(sent.details ?? '')?.[1];
-      if (sent.code !== status.RESOURCE_EXHAUSTED || bytes === undefined) return sendStatus(sent);
-      sendStatus({
-        ...sent,
-        details:
-          `the request has ${bytes} bytes: at most ${messageBytesMax} are allowed ` +
-          '(--message-bytes-max of the server)',
-      });
+      const size = sent.code === status.RESOURCE_EXHAUSTED && refusedSize(sent.details ?? '');
+      if (!size) return sendStatus(sent);
+      sendStatus({ ...sent, details: `the request has ${size}: ${allowed}` });
     };
     return new ServerInterceptingCall(call);
   };
+}
+
+/** The size of a message that grpc-js says it refused; of a compressed one it says the limit only. */
+function refusedSize(details: string): string | undefined {
+  const bytes = /message larger than max \((\d+) /.exec(details)?.[1];
+  if (bytes !== undefined) return `${bytes} bytes`;
+  const most = /decompresses to a size larger than (\d+)/.exec(details)?.[1];
+  return most === undefined ? undefined : `more than ${most} bytes when decompressed`;
 }

@@ -151,7 +151,8 @@ function fixedWidthValues(type: FixedWidth, rowsMax: number): FixedWidthValues {
 function textBuilder(rowsMax: number): ColumnBuilder {
   const validity = createValidity(rowsMax);
   const valueOffsets = new Int32Array(rowsMax + 1);
-  let data = new Uint8Array(64 * 1024);
+  // Small at first: a chunk may have thousands of columns.
+  let data = new Uint8Array(1024);
   let used = 0;
   return {
     append(row, { bytes, start, end, quoted }) {

@@ -70,8 +70,9 @@ const keyOf = (column: string | null, type: ColumnType) => JSON.stringify([colum
  *
  * A name has no character that Delta Lake refuses at reader version 1: none of ` ,;{}()=`, tabs
  * and newlines (PROTOCOL.md, "Column Mapping"), nor other control characters. It has no dot,
- * which parquet-wasm takes for a nested field. And no name begins with another that is not ASCII:
- * parquet-wasm 0.8 panics over `é` beside `éa`, because it counts bytes where it means characters.
+ * which parquet-wasm takes for a nested field, and no byte order mark, which readers drop. And no
+ * name begins with another that is not ASCII: parquet-wasm 0.8 panics over `é` beside `éa`,
+ * because it counts bytes where it means characters.
  */
 function fieldNames(fields: readonly TableField[]) {
   const taken = new Set(fields.map(({ field }) => field.toLowerCase()));
@@ -85,7 +86,7 @@ function fieldNames(fields: readonly TableField[]) {
   return {
     add(wanted: string): string {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
-      const safe = wanted.replace(/[ ,;{}()=.\u0000-\u001f\u007f]/g, '_');
+      const safe = wanted.replace(/[ ,;{}()=.\u0000-\u001f\u007f\ufeff]/g, '_');
       const plain = safe.replace(/[^ -~]/gu, '_');
       let name = isFree(safe) ? safe : plain;
       for (let n = 2; !isFree(name); n++) name = `${plain}_${n}`;

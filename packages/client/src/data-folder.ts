@@ -1,0 +1,48 @@
+import type { Dirent } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { CommandError, exitCodes } from './exit-codes.js';
+
+/** The folders that a server keeps in its data folder. */
+const kept: readonly string[] = ['numbers', 'tables', 'tmp'];
+
+/**
+ * Returns which of a server's own folders the data folder has; none if it is missing.
+ *
+ * Throws CommandError (wrong usage) if it holds anything else: then it is hardly a data folder.
+ */
+export async function storedFolders(dataDir: string): Promise<string[]> {
+  const entries = await readFolder(dataDir);
+  const foreign = entries
+    .filter((entry) => !entry.isDirectory() || !kept.includes(entry.name))
+    .map((entry) => entry.name);
+  if (foreign.length > 0) {
+    throw new CommandError(
+      `${dataDir} holds ${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ', …' : ''}, and ` +
+        `Tally keeps only the folders ${kept.join(', ')} there: is it the right folder? Nothing was deleted.`,
+      exitCodes.wrongUsage,
+    );
+  }
+  return entries.map((entry) => entry.name);
+}
+
+/** Deletes the named folders, and all that they hold, from the data folder. */
+export async function deleteFolders(dataDir: string, names: readonly string[]): Promise<void> {
+  for (const name of names) await rm(path.join(dataDir, name), { recursive: true });
+}
+
+async function readFolder(dataDir: string): Promise<Dirent[]> {
+  try {
+    return await readdir(dataDir, { withFileTypes: true });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') return [];
+    throw new CommandError(
+      code === 'ENOTDIR'
+        ? `${dataDir} is not a folder.`
+        : `Cannot read the folder ${dataDir}: ${String(error)}.`,
+      exitCodes.wrongUsage,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    // Every test starts processes of its own, and on a busy machine they take their time.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // A test mostly waits for those processes: two files at once, even on two cores.
+    maxWorkers: 2,
+  },
+});

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type LaunchedServer, launchServer } from '../dist/launch.js';
+import { type Connection, connect } from './server.js';
+import { keep, sumOf } from './table-calls.js';
+import { readDeltaTable, readFooter, readWithDuckDb, type Value } from './table-files.js';
+
+const rowsMax = 2000;
+const bytesMax = 1024 * 1024;
+
+let server: LaunchedServer;
+let connection: Connection;
+
+beforeAll(async () => {
+  const rowsFlag = ['--row-group-rows-max', String(rowsMax)];
+  server = await launchServer({ args: [...rowsFlag, '--row-group-bytes-max', String(bytesMax)] });
+  connection = connect(server);
+});
+afterAll(async () => {
+  connection.close();
+  await server.stop();
+});
+
+/** The rows and the decoded bytes of each row group of the last chunk's Parquet file. */
+async function lastRowGroups() {
+  const { chunks } = await readDeltaTable(server.dataDir);
+  const file = chunks.at(-1)?.parquetPath ?? '';
+  const columns = [...(await readWithDuckDb(file)).values()];
+  let start = 0;
+  return (await readFooter(file)).row_groups.map(({ num_rows }) => {
+    const rows = Number(num_rows);
+    const values = columns.flatMap((column) => column.slice(start, start + rows));
+    start += rows;
+    return { rows, bytes: values.reduce((sum: number, value) => sum + decodedBytes(value), 0) };
+  });
+}
+
+/** As Arrow holds it; a text with its offset. */
+function decodedBytes(value: Value): number {
+  return typeof value === 'string' ? Buffer.byteLength(value) + 4 : 8;
+}
+
+test.each([
+  { rows: 0, groups: [] },
+  { rows: rowsMax - 1, groups: [rowsMax - 1] },
+  { rows: rowsMax, groups: [rowsMax] },
+  { rows: rowsMax + 1, groups: [rowsMax, 1] },
+  { rows: 3 * rowsMax + 500, groups: [rowsMax, rowsMax, rowsMax, 500] },
+])('a row group has at most 2,000 rows: $rows make $groups', async ({ rows, groups }) => {
+  const column = `of ${rows} rows`;
+  const lines = Array.from({ length: rows }, (_, i) => `${i},${i % 3 === 0 ? '' : `t${i}`}\n`);
+  await keep(connection.table, `${column},note\n${lines.join('')}`);
+  expect((await lastRowGroups()).map(({ rows }) => rows)).toEqual(groups);
+  expect(await sumOf(connection.table, column)).toBe(BigInt((rows * (rows - 1)) / 2));
+});
+
+/** A text of `bytes` bytes, unlike that of any other row. */
+const text = (row: number, bytes: number) => `${row} `.padEnd(bytes, '0123456789abcdef');
+
+// The first column is the row's number; `groupsMax` keeps row groups from being needlessly small.
+test.each([
+  {
+    name: 'many integer columns',
+    columns: 500,
+    rows: 1000,
+    value: (row: number, column: number) => row * column,
+    groupsMax: 5,
+  },
+  {
+    name: 'texts of one length',
+    columns: 2,
+    rows: 3000,
+    value: (row: number) => text(row, 1000),
+    groupsMax: 4,
+  },
+  {
+    name: 'texts that are short, but for some',
+    columns: 2,
+    rows: 9000,
+    value: (row: number) => text(row, row % 3000 === 7 ? 300_000 : 20),
+    groupsMax: 5,
+  },
+  {
+    name: 'texts that are short first and long at the end',
+    columns: 2,
+    rows: 5100,
+    value: (row: number) => text(row, row < 5000 ? 10 : 50_000),
+    groupsMax: 300,
+  },
+  {
+    name: 'rows of which each is larger than that',
+    columns: 4,
+    rows: 3,
+    value: (row: number) => text(row, 500_000),
+    groupsMax: 3,
+  },
+])('a row group has at most 1 MiB decoded, or a single row: $name', async (example) => {
+  const { name, columns, rows, value, groupsMax } = example;
+  const header = [name, ...Array.from({ length: columns - 1 }, (_, i) => `${name} ${i}`)];
+  const lines = Array.from({ length: rows }, (_, row) =>
+    header.map((_, column) => (column === 0 ? row : value(row, column))).join(','),
+  );
+  await keep(connection.table, `${header.join(',')}\n${lines.join('\n')}\n`);
+  const groups = await lastRowGroups();
+  expect(groups.reduce((sum, { rows }) => sum + rows, 0)).toBe(rows);
+  for (const { rows, bytes } of groups) if (rows > 1) expect(bytes).toBeLessThanOrEqual(bytesMax);
+  expect(groups.length).toBeLessThanOrEqual(groupsMax);
+  expect(await sumOf(connection.table, name)).toBe(BigInt((rows * (rows - 1)) / 2));
+});

@@ -1,0 +1,96 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client, credentials } from '@grpc/grpc-js';
+import {
+  type NumStoreClient,
+  NumStoreDefinition,
+  type TableClient,
+  TableDefinition,
+} from '@tally/stubs';
+import { createChannel, createClient } from 'nice-grpc';
+import { type LaunchedServer, type LaunchOptions, launchServer } from '../dist/launch.js';
+
+/** Typed clients of one server, over a TCP connection of their own. */
+export interface Connection {
+  readonly numbers: NumStoreClient;
+  readonly table: TableClient;
+  close(): void;
+}
+
+/** Connects to a server process, or to any `host:port`. */
+export function connect({ address }: { readonly address: string }): Connection {
+  // Channels to one address otherwise share one TCP connection.
+  const channel = createChannel(address, undefined, { 'grpc.use_local_subchannel_pool': 1 });
+  return {
+    numbers: createClient(NumStoreDefinition, channel),
+    table: createClient(TableDefinition, channel),
+    close: () => channel.close(),
+  };
+}
+
+/** Runs `work` against a new server process and a connection to it, and ends both after it. */
+export async function withServer<T>(
+  options: LaunchOptions,
+  work: (server: LaunchedServer, connection: Connection) => Promise<T>,
+): Promise<T> {
+  const server = await launchServer(options);
+  const connection = connect(server);
+  try {
+    return await work(server, connection);
+  } finally {
+    connection.close();
+    await server.stop();
+  }
+}
+
+/** Sends a signal to a server process and resolves to its exit code, or to the signal that ended it. */
+export async function endWith(
+  { process: child }: LaunchedServer,
+  signal: NodeJS.Signals,
+): Promise<number | NodeJS.Signals | null> {
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  const [code, endedBy] = await exited;
+  return code ?? endedBy;
+}
+
+/** Runs `work` in a new folder and removes it after it. */
+export async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'tally-test-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Calls a method by its path with a message of any bytes; resolves to the answer's bytes. */
+export async function callWithBytes(
+  { address }: { readonly address: string },
+  methodPath: string,
+  message: Uint8Array,
+): Promise<Uint8Array> {
+  const client = new Client(address, credentials.createInsecure());
+  const asItIs = (bytes: Uint8Array) => Buffer.from(bytes);
+  try {
+    return await new Promise((resolve, reject) => {
+      client.makeUnaryRequest(methodPath, asItIs, asItIs, message, (error, answer) =>
+        answer === undefined ? reject(error) : resolve(answer),
+      );
+    });
+  } finally {
+    client.close();
+  }
+}
+
+/** Waits until `holds` gives something else than undefined or false. */
+export async function eventually<T>(holds: () => Promise<T | undefined | false>): Promise<T> {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await delay(2)) {
+    const value = await holds();
+    if (value !== undefined && value !== false) return value;
+  }
+  throw new Error('what was waited for did not happen within a minute');
+}
