@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { launchServer } from '@tally/server/launch';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { tally } from './run-tally.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -16,6 +16,8 @@ test('a server that starts after a reset has neither numbers nor tables', async 
   const dataDir = path.join(folder, 'data');
 
   const before = await launchServer({ dataDir });
+  // When the test fails before it has stopped the server itself.
+  onTestFinished(() => void before.process.kill());
   const toBefore = ['--port', String(before.port)];
   const file = path.join(folder, 'a.csv');
   expect(await tally(['upload', file, ...toBefore])).toMatchObject({ code: 0 });

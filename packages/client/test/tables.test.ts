@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type LaunchedServer, launchServer } from '@tally/server/launch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { failingProxy } from './failing-proxy.js';
 import { tally } from './run-tally.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -147,6 +148,14 @@ describe('bigdata', () => {
     const after = announced.map(([, , total = ''], i) => (before[i] ?? 0n) + BigInt(total));
     expect(await sums('csvsum')).toEqual(after);
     expect(await sums('parquetsum')).toEqual(after);
+  });
+
+  test('a server that is lost on the way: a sentence with what to try, exit code 3', async () => {
+    const port = String(await failingProxy(server.port, 50_000));
+    const size = ['--batches', '100', '--rows', '1500'];
+    const { code, stdout, stderr } = await tally(['bigdata', ...size, '--port', port]);
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+    expect(stderr).toMatch(/^\/Table\/Upload did not get through to the server .* try again\.\n$/);
   });
 
   test('stops at the first batch that is not kept, exit code 1', async () => {

@@ -73,7 +73,7 @@ test.each([
     groupsMax: 4,
   },
   {
-    name: 'texts that are short, but for some',
+    name: 'texts that are short save for some',
     columns: 2,
     rows: 9000,
     value: (row: number) => text(row, row % 3000 === 7 ? 300_000 : 20),

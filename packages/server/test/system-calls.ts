@@ -97,9 +97,10 @@ export function traceServer(
     }
     const [code, signal] = await exited;
     if (code !== 0) throw new Error(`the traced server ended with ${code ?? signal}`);
+    const lastLine = new RegExp(`^${server.pid} +\\+\\+\\+ exited`, 'm');
     const calls = await eventually(async () => {
       const text = await readFile(traceFile, 'utf8');
-      return text.includes(`${server.pid} +++ exited with 0 +++`) && parseTrace(text);
+      return lastLine.test(text) && parseTrace(text);
     });
     return { calls, dataDir };
   });

@@ -7,7 +7,7 @@ const systemErrors: Readonly<Record<string, readonly [Status, string]>> = {
   // A file may grow no more, or LMDB could write a part only, which is how it meets a full disk.
   EFBIG: [Status.RESOURCE_EXHAUSTED, 'a file of the server is at its largest; nothing was changed'],
   EIO: [Status.UNAVAILABLE, 'the disk of the server is full or failing; nothing was changed'],
-  EROFS: [Status.UNAVAILABLE, 'the disk of the server is read-only; nothing was changed'],
+  EROFS: [Status.FAILED_PRECONDITION, 'the disk of the server is read-only; nothing was changed'],
   EMFILE: [Status.RESOURCE_EXHAUSTED, 'the server has too many files open; try again'],
   ENFILE: [Status.RESOURCE_EXHAUSTED, 'the server has too many files open; try again'],
 };

@@ -48,6 +48,9 @@ function writerProperties(fields: readonly TableField[], rowGroupRows: number): 
   return builder.build();
 }
 
+/** The largest allocation of a 32-bit program in Rust. */
+const allocationBytesMax = 2 ** 31 - 1024;
+
 /**
  * Makes parquet-wasm's memory large enough to write these fields, in one step.
  *
@@ -56,8 +59,14 @@ function writerProperties(fields: readonly TableField[], rowGroupRows: number): 
  */
 function reserveMemory(fields: readonly TableField[]): void {
   const integers = fields.filter(({ type }) => type === 'long').length;
-  const bytes = Math.min(integers, deltaColumnsMax) * 1_200_000 + fields.length * 400_000;
-  wasm.__wbindgen_free(wasm.__wbindgen_malloc(bytes, 8), bytes, 8);
+  const wanted = Math.min(integers, deltaColumnsMax) * 1_200_000 + fields.length * 400_000;
+  const bytes = Math.min(wanted, allocationBytesMax);
+  if (wasm.memory.buffer.byteLength >= bytes) return;
+  try {
+    wasm.__wbindgen_free(wasm.__wbindgen_malloc(bytes, 8), bytes, 8);
+  } catch {
+    // Not in one piece: then it grows in small steps, as far as it can.
+  }
 }
 
 /**
