@@ -15,7 +15,12 @@ const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 /** Runs a server that is expected to end by itself. */
 async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...env } });
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { ...process.env, ...env },
+    // One that starts after all must not outlive the test.
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  });
   const printed = { out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     printed.out += text;
@@ -323,11 +328,16 @@ describe('a request message', () => {
 async function openUnfinishedCall(address: string): Promise<() => void> {
   const session = connectHttp2(`http://${address}`);
   session.on('error', () => {});
+  await once(session, 'connect');
   const headers = { ':method': 'POST', ':path': '/Table/Upload' };
   const call = session.request({ ...headers, 'content-type': 'application/grpc', te: 'trailers' });
   call.on('error', () => {});
   // A ping overtakes what waits to be sent; the second one is sent, and answered, after the call.
-  for (let i = 0; i < 2; i++) await new Promise((resolve) => session.ping(resolve));
+  for (let i = 0; i < 2; i++) {
+    await new Promise<void>((resolve, reject) => {
+      session.ping((error) => (error === null ? resolve() : reject(error)));
+    });
+  }
   return () => session.destroy();
 }
 
