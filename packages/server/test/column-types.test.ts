@@ -144,7 +144,7 @@ const doubles: readonly Example[] = [
   },
   {
     name: 'any number of spaces, or of leading zeros of an integer',
-    lines: ['1.5', `${' '.repeat(300_000)}2.5`, `${'0'.repeat(300_000)}3`],
+    lines: ['1.5', `${' '.repeat(900_000)}2.5`, `${'0'.repeat(900_000)}3`],
     values: [1.5, 2.5, 3],
     sum: { line: 2, text: '1.5' },
   },

@@ -8,10 +8,10 @@ import { keep, sumOf, upload } from './table-calls.js';
 
 const MiB = 1024 * 1024;
 
-/** A chunk with `columns` columns, of which the last holds a 7. */
+/** A chunk with `columns` columns of integers, of which the last holds a 7. */
 function wideCsv(columns: number): string {
   const names = Array.from({ length: columns - 1 }, (_, i) => `c${i}`);
-  return `${[...names, 'last'].join(',')}\n${','.repeat(columns - 1)}7\n`;
+  return `${[...names, 'last'].join(',')}\n${'1,'.repeat(columns - 1)}7\n`;
 }
 
 interface Edge {

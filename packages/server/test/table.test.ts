@@ -90,10 +90,6 @@ describe('one server, one input after the other', () => {
     });
   });
 
-  const bytes = (...parts: (string | number)[]) =>
-    Buffer.concat(
-      parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.of(part))),
-    );
   const isEmpty = 'the file is empty: a CSV file begins with a header line';
 
   describe('is refused with a sentence, and nothing of it is kept', () => {
@@ -142,12 +138,12 @@ describe('one server, one input after the other', () => {
       },
       {
         name: 'invalid UTF-8',
-        csv: bytes('x,y\n1,a\n2,b', 0xff, '\n'),
+        csv: Buffer.from('x,y\n1,a\n2,b\xff\n', 'latin1'),
         error: 'line 3: column "y": the field is not valid UTF-8',
       },
       {
         name: 'invalid UTF-8 in the header',
-        csv: bytes('x,', 0xe2, 0x82, '\n1,2\n'),
+        csv: Buffer.from('x,\xe2\x82\n1,2\n', 'latin1'),
         error: 'line 1, field 2: the field is not valid UTF-8',
       },
       {
