@@ -88,9 +88,9 @@ export async function callWithBytes(
 
 /** Waits until `holds` gives something else than undefined or false. */
 export async function eventually<T>(holds: () => Promise<T | undefined | false>): Promise<T> {
-  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await delay(2)) {
+  for (const deadline = Date.now() + 100_000; Date.now() < deadline; await delay(2)) {
     const value = await holds();
     if (value !== undefined && value !== false) return value;
   }
-  throw new Error('what was waited for did not happen within a minute');
+  throw new Error('what was waited for did not happen within 100 s');
 }
