@@ -1,11 +1,11 @@
 import { cp, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LaunchedServer, launchServer } from '../dist/launch.js';
 import { openCatalog } from '../src/tables/catalog.js';
 import { openDeltaLog } from '../src/tables/delta-log.js';
-import { type Connection, connect, withServer } from './server.js';
+import { type Connection, connect, withFolder, withServer } from './server.js';
 import { keep, sumOf, upload } from './table-calls.js';
 import {
   type Action,
@@ -207,12 +207,6 @@ describe('the table is a Delta Lake table', () => {
   });
 });
 
-async function newDataDir(): Promise<string> {
-  const dataDir = await mkdtemp(path.join(tmpdir(), 'tally-delta-'));
-  onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
-  return dataDir;
-}
-
 const commitInfo = { commitInfo: { timestamp: 0, operation: 'VACUUM END', engineInfo: 'other' } };
 
 const writeCommit = (dataDir: string, version: number, ...actions: object[]) =>
@@ -238,27 +232,27 @@ describe('a commit of another writer stops the table, and nothing else', () => {
     expect((await numbers.setNum({ key: 'k', value: 2n })).total).toBe(total + 1n);
   }
 
-  test('while the server runs, and after a restart', async () => {
-    const dataDir = await newDataDir();
-    await withServer({ dataDir }, async (_server, connection) => {
-      await keep(connection.table, 'x\n1\n', 'x\n2\n');
-      const before = await listTableFiles(dataDir);
-      await writeCommit(dataDir, 2, { add }, commitInfo);
-      await expectStopped(connection, notOurs(2, 'add'));
-      // The upload that met it has left nothing behind.
-      const log = [...before.log, path.basename(commitPath(dataDir, 2))];
-      expect(await listTableFiles(dataDir)).toEqual({ ...before, log });
-    });
-    await withServer({ dataDir }, (_server, connection) =>
-      expectStopped(connection, notOurs(2, 'add')),
-    );
-    // Without it the table is as it was.
-    await rm(commitPath(dataDir, 2));
-    await withServer({ dataDir }, async (_server, { table }) => {
-      expect(await sumOf(table, 'x')).toBe(3n);
-      await keep(table, 'x\n4\n');
-    });
-  });
+  test('while the server runs, and after a restart', () =>
+    withFolder(async (dataDir) => {
+      await withServer({ dataDir }, async (_server, connection) => {
+        await keep(connection.table, 'x\n1\n', 'x\n2\n');
+        const before = await listTableFiles(dataDir);
+        await writeCommit(dataDir, 2, { add }, commitInfo);
+        await expectStopped(connection, notOurs(2, 'add'));
+        // The upload that met it has left nothing behind.
+        const log = [...before.log, path.basename(commitPath(dataDir, 2))];
+        expect(await listTableFiles(dataDir)).toEqual({ ...before, log });
+      });
+      await withServer({ dataDir }, (_server, connection) =>
+        expectStopped(connection, notOurs(2, 'add')),
+      );
+      // Without it the table is as it was.
+      await rm(commitPath(dataDir, 2));
+      await withServer({ dataDir }, async (_server, { table }) => {
+        expect(await sumOf(table, 'x')).toBe(3n);
+        await keep(table, 'x\n4\n');
+      });
+    }));
 
   describe('whatever it holds', () => {
     let original: string;
@@ -272,15 +266,16 @@ describe('a commit of another writer stops the table, and nothing else', () => {
     afterAll(() => rm(original, { recursive: true }));
 
     /** What the catalog of a copy says, once `change` has been made to the log. */
-    async function sentenceAfter(change: (dataDir: string) => Promise<void>): Promise<string> {
-      const dataDir = await newDataDir();
-      await cp(original, dataDir, { recursive: true });
-      await change(dataDir);
-      const catalog = await openCatalog(openDeltaLog(tableFolders(dataDir), false));
-      return catalog.chunks().then(
-        (chunks) => `${chunks.length} chunks`,
-        (error: Error) => error.message,
-      );
+    function sentenceAfter(change: (dataDir: string) => Promise<void>): Promise<string> {
+      return withFolder(async (dataDir) => {
+        await cp(original, dataDir, { recursive: true });
+        await change(dataDir);
+        const catalog = await openCatalog(openDeltaLog(tableFolders(dataDir), false));
+        return catalog.chunks().then(
+          (chunks) => `${chunks.length} chunks`,
+          (error: Error) => error.message,
+        );
+      });
     }
 
     test.each([
@@ -344,19 +339,19 @@ describe("another engine's VACUUM, which commits a commitInfo alone, is tolerate
     });
   });
 
-  test('before the first chunk, before a start, and at the end', async () => {
-    const dataDir = await newDataDir();
-    await withServer({ dataDir }, (_server, { table }) => keep(table, 'x\n1\n', 'x,y\n2,2\n'));
-    await writeCommit(dataDir, 2, commitInfo);
-    await withServer({ dataDir }, async (_server, { table }) => {
-      expect(await sumOf(table, 'x')).toBe(3n);
-      await keep(table, 'x,z\n4,4\n');
-      expect(await sumOf(table, 'x')).toBe(7n);
-    });
-    await writeCommit(dataDir, 4, commitInfo);
-    await withServer({ dataDir }, async (_server, { table }) => {
-      expect(await sumOf(table, 'x')).toBe(7n);
-      expect(await sumOf(table, 'z')).toBe(4n);
-    });
-  });
+  test('before a start, and at the end of the log', () =>
+    withFolder(async (dataDir) => {
+      await withServer({ dataDir }, (_server, { table }) => keep(table, 'x\n1\n', 'x,y\n2,2\n'));
+      await writeCommit(dataDir, 2, commitInfo);
+      await withServer({ dataDir }, async (_server, { table }) => {
+        expect(await sumOf(table, 'x')).toBe(3n);
+        await keep(table, 'x,z\n4,4\n');
+        expect(await sumOf(table, 'x')).toBe(7n);
+      });
+      await writeCommit(dataDir, 4, commitInfo);
+      await withServer({ dataDir }, async (_server, { table }) => {
+        expect(await sumOf(table, 'x')).toBe(7n);
+        expect(await sumOf(table, 'z')).toBe(4n);
+      });
+    }));
 });

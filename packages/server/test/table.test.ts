@@ -1,12 +1,8 @@
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import type { TableClient } from '@tally/stubs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type LaunchedServer, launchServer } from '../dist/launch.js';
-import { type Connection, connect, withServer } from './server.js';
+import { type Connection, connect, endWith, withFolder, withServer } from './server.js';
 import { formats, keep, sumIn, sumOf, upload } from './table-calls.js';
 import { listTableFiles, readDeltaTable, readWithDuckDb } from './table-files.js';
 
@@ -367,66 +363,61 @@ describe('many clients at once', () => {
 });
 
 describe('a restart keeps every chunk that was acknowledged', () => {
-  async function newDataDir(): Promise<string> {
-    const dataDir = await mkdtemp(path.join(tmpdir(), 'tally-restart-'));
-    onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
-    return dataDir;
-  }
-
   const signals = ['SIGTERM', 'SIGKILL'] as const;
 
-  test.each(signals)('after %s, with nothing in progress', async (signal) => {
-    const dataDir = await newDataDir();
-    const sumsNow = async (table: TableClient) =>
-      Promise.all(['x', 'X', 'two words', 'note', 'empty'].map((column) => sumOf(table, column)));
-    const before = await withServer({ dataDir }, async (server, { table }) => {
-      await keep(
-        table,
-        'x,note\n1,2024\n',
-        'X,two words,empty\n2,3,\n',
-        'x,note\n4,hello\n',
-        'x\n',
-      );
-      const sums = await sumsNow(table);
-      server.process.kill(signal);
-      await once(server.process, 'exit');
-      return sums;
-    });
-    expect(before.slice(0, 3)).toEqual([5n, 2n, 3n]);
-    await withServer({ dataDir }, async (_server, { table }) => {
-      expect(await sumsNow(table)).toEqual(before);
-      await keep(table, 'x,X\n10,20\n');
-      expect(await sumOf(table, 'x')).toBe(15n);
-      expect(await sumOf(table, 'X')).toBe(22n);
-    });
-  });
+  test.each(signals)('after %s, with nothing in progress', (signal) =>
+    withFolder(async (dataDir) => {
+      const sumsNow = async (table: TableClient) =>
+        Promise.all(['x', 'X', 'two words', 'note', 'empty'].map((column) => sumOf(table, column)));
+      const before = await withServer({ dataDir }, async (server, { table }) => {
+        await keep(
+          table,
+          'x,note\n1,2024\n',
+          'X,two words,empty\n2,3,\n',
+          'x,note\n4,hello\n',
+          'x\n',
+        );
+        const sums = await sumsNow(table);
+        await endWith(server, signal);
+        return sums;
+      });
+      expect(before.slice(0, 3)).toEqual([5n, 2n, 3n]);
+      await withServer({ dataDir }, async (_server, { table }) => {
+        expect(await sumsNow(table)).toEqual(before);
+        await keep(table, 'x,X\n10,20\n');
+        expect(await sumOf(table, 'x')).toBe(15n);
+        expect(await sumOf(table, 'X')).toBe(22n);
+      });
+    }),
+  );
 
-  test.each(signals)('after %s, in the middle of uploads', async (signal) => {
-    const dataDir = await newDataDir();
-    const rows = 20_000;
-    const csv = `x\n${'1\n'.repeat(rows)}`;
-    let begun = 0;
-    let acknowledged = 0;
-    await withServer({ dataDir }, async (server, { table }) => {
-      async function keepUploading(): Promise<void> {
-        for (;;) {
-          begun++;
-          const error = await upload(table, csv).catch(() => 'the server is gone');
-          if (error !== '') return;
-          if (++acknowledged === 12) server.process.kill(signal);
+  test.each(signals)('after %s, in the middle of uploads', (signal) =>
+    withFolder(async (dataDir) => {
+      const rows = 20_000;
+      const csv = `x\n${'1\n'.repeat(rows)}`;
+      let begun = 0;
+      let acknowledged = 0;
+      await withServer({ dataDir }, async (server, { table }) => {
+        async function keepUploading(): Promise<void> {
+          for (;;) {
+            begun++;
+            const error = await upload(table, csv).catch(() => 'the server is gone');
+            if (error !== '') return;
+            if (++acknowledged === 12) server.process.kill(signal);
+          }
         }
-      }
-      await Promise.all(Array.from({ length: 4 }, keepUploading));
-    });
-    await withServer({ dataDir }, async (_server, { table }) => {
-      const sum = await sumOf(table, 'x');
-      const chunks = Number(sum) / rows;
-      expect(chunks).toBe(Math.trunc(chunks));
-      expect(chunks).toBeGreaterThanOrEqual(acknowledged);
-      expect(chunks).toBeLessThanOrEqual(begun);
-      expect((await listTableFiles(dataDir)).spool).toEqual([]);
-      await keep(table, csv);
-      expect(await sumOf(table, 'x')).toBe(BigInt((chunks + 1) * rows));
-    });
-  });
+        await Promise.all(Array.from({ length: 4 }, keepUploading));
+      });
+      await withServer({ dataDir }, async (_server, { table }) => {
+        const sum = await sumOf(table, 'x');
+        const chunks = Number(sum) / rows;
+        expect(chunks).toBe(Math.trunc(chunks));
+        expect(chunks).toBeGreaterThanOrEqual(acknowledged);
+        expect(chunks).toBeLessThanOrEqual(begun);
+        expect((await listTableFiles(dataDir)).spool).toEqual([]);
+        await keep(table, csv);
+        expect(await sumOf(table, 'x')).toBe(BigInt((chunks + 1) * rows));
+      });
+    }),
+  );
 });
