@@ -51,11 +51,12 @@ export const numberOptions = {
     max: 10_000_000,
     help: 'largest n whose factorial is computed',
   },
+  // Each column being written takes up to a MiB of a thread's memory.
   chunkColumnsMax: {
     unit: 'columns',
-    fallback: 2000,
+    fallback: 500,
     min: 1,
-    max: 10_000,
+    max: 4000,
     help: 'most columns of one uploaded file',
   },
   columnNameBytesMax: {

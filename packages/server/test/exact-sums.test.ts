@@ -1,0 +1,72 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type LaunchedServer, launchServer } from '../dist/launch.js';
+import { type Connection, connect } from './server.js';
+import { keep, sumOf } from './table-calls.js';
+
+const int64Max = 2n ** 63n - 1n;
+const int64Min = -(2n ** 63n);
+
+let server: LaunchedServer;
+let connection: Connection;
+
+beforeAll(async () => {
+  server = await launchServer();
+  connection = connect(server);
+});
+afterAll(async () => {
+  connection.close();
+  await server.stop();
+});
+
+test('sums are exact beyond int64 on the way, but the total must be within it', async () => {
+  const { table } = connection;
+  await keep(table, `x\n${int64Max}\n${int64Max}\n${int64Max}\n`, `x\n1\n`);
+  const past = (total: bigint) => `the total of "x" is ${total}, which is past int64`;
+  expect(await sumOf(table, 'x')).toBe(past(3n * int64Max + 1n));
+  await keep(table, `x\n${int64Min}\n${int64Min}\n`);
+  expect(await sumOf(table, 'x')).toBe(int64Max - 1n);
+  await keep(table, 'x\n1\n');
+  expect(await sumOf(table, 'x')).toBe(int64Max);
+  await keep(table, 'x\n1\n');
+  expect(await sumOf(table, 'x')).toBe(past(int64Max + 1n));
+  await keep(table, `x\n${int64Min}\n`, `x\n${int64Min}\n`);
+  expect(await sumOf(table, 'x')).toBe(int64Min);
+  await keep(table, 'x\n-1\n');
+  expect(await sumOf(table, 'x')).toBe(past(int64Min - 1n));
+});
+
+test('sums are exact for any integers, nulls among them, in any number of chunks', async () => {
+  const integer = fc.oneof(
+    fc.bigInt({ min: int64Min, max: int64Max }),
+    fc.bigInt({ min: -(2n ** 53n) - 2n, max: 2n ** 53n + 2n }),
+    fc.bigInt({ min: -9n, max: 9n }),
+  );
+  const chunk = fc.array(fc.option(integer), { maxLength: 40 });
+  const { table } = connection;
+  let columns = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(chunk, { minLength: 1, maxLength: 5 }), async (chunks) => {
+      const column = `c${++columns}`;
+      for (const values of chunks) await keep(table, `${[column, ...values].join('\n')}\n`);
+      const total = chunks.flat().reduce((sum: bigint, value) => sum + (value ?? 0n), 0n);
+      const inRange = BigInt.asIntN(64, total) === total;
+      const sentence = `the total of "${column}" is ${total}, which is past int64`;
+      expect(await sumOf(table, column)).toBe(inRange ? total : sentence);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('sums are exact for a chunk of many rows and more than one batch, with nulls at both ends', async () => {
+  const { table } = connection;
+  const rows = 200_001;
+  const value = (i: number) => (i % 7 === 0 ? null : BigInt(i - 100_000) * 92_233_720_368n);
+  const values = Array.from({ length: rows }, (_, i) => value(i));
+  const lines = values.map((value, i) => `${i},${value ?? ''}`);
+  await keep(table, `i,large\n${lines.join('\n')}\n`);
+  expect(await sumOf(table, 'i')).toBe((BigInt(rows) * BigInt(rows - 1)) / 2n);
+  expect(await sumOf(table, 'large')).toBe(
+    values.reduce((sum: bigint, value) => sum + (value ?? 0n), 0n),
+  );
+});
