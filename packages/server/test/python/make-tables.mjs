@@ -60,8 +60,8 @@ const tables = {
     `i,even\n${numbered(5000, (i) => `${-i},${i}`)}\n`,
   ],
   'many columns': [
-    `${Array.from({ length: 1500 }, (_, i) => `c${i}`).join()}\n${numbered(3, (row) =>
-      Array.from({ length: 1500 }, (_, i) => (i % 3 === 2 ? `t${row}` : i * row)).join(),
+    `${Array.from({ length: 500 }, (_, i) => `c${i}`).join()}\n${numbered(3, (row) =>
+      Array.from({ length: 500 }, (_, i) => (i % 3 === 2 ? `t${row}` : i * row)).join(),
     )}\n`,
   ],
 };
