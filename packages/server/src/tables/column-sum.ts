@@ -44,6 +44,7 @@ export async function sumColumn(
       format: 'csv',
       path: path.join(context.folders.csv, `${chunk.id}.csv`),
       column: place.index,
+      columns: chunk.columns.size,
     };
     // Both formats say the same of a column that is no integer: what its CSV file says.
     if (place.field.type !== 'long') return sumParts(context, column, [{ chunk, file: csv }]);

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { compileKernels } from '@tally/kernels';
 import { Piscina, type PiscinaTask, queueOptionsSymbol } from 'piscina';
 import type { Fault, IngestedChunk, IngestTask, PartialSum, SumTask } from './worker.js';
 
@@ -33,7 +34,10 @@ export async function createTablePool(threads: number, conversionsMax: number): 
     minThreads: threads,
     maxThreads: threads,
     loadBalancer: laneBalancer(conversionsMax),
-    workerData: { parquetModule: await compileParquetModule() },
+    workerData: {
+      parquetModule: await compileParquetModule(),
+      kernelsModule: await compileKernels(),
+    },
     resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 48 },
   });
   const runInTurn = createLanes({ ingest: conversionsMax, sum: threads - conversionsMax });

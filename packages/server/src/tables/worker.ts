@@ -3,6 +3,7 @@ import path from 'node:path';
 import { CsvFault } from './csv-reader.js';
 import { type ChunkLimits, type ScannedColumn, scanCsv } from './csv-scan.js';
 import { sumCsvColumn } from './csv-sum.js';
+import { sumParquetColumn } from './parquet-sum.js';
 import { type ChunkPlan, planChunk, type TableField } from './schema.js';
 
 // The tasks of the table threads, each a function of one message. An Error loses its class on
@@ -85,7 +86,13 @@ function withFile<T>(file: string, use: (fd: number) => T): T {
 
 /** A file, and the column of it to sum: by its place in a CSV header, by its name in Parquet. */
 export type ColumnFile =
-  | { readonly format: 'csv'; readonly path: string; readonly column: number }
+  | {
+      readonly format: 'csv';
+      readonly path: string;
+      readonly column: number;
+      /** How many columns the header has. */
+      readonly columns: number;
+    }
   | { readonly format: 'parquet'; readonly path: string; readonly field: string };
 
 export interface SumTask {
@@ -121,15 +128,10 @@ function faultOf(error: unknown, format: ColumnFile['format']): string {
 }
 
 async function sumFile(file: ColumnFile, limits: ChunkLimits): Promise<bigint> {
-  if (file.format === 'csv')
-    return withFile(file.path, (fd) => sumCsvColumn(fd, file.column, limits));
-  const { openParquet } = await import('./parquet.js');
   const fd = openSync(file.path, 'r');
   try {
-    const parquet = await openParquet(fd, fstatSync(fd).size);
-    const total = await parquet.sumLongs(file.field);
-    parquet.close();
-    return total;
+    if (file.format === 'parquet') return await sumParquetColumn(fd, file.field);
+    return sumCsvColumn(fd, fstatSync(fd).size, file.column, file.columns, limits);
   } finally {
     closeSync(fd);
   }

@@ -1,0 +1,8 @@
+// What can be wrong with the bytes at hand; the numbers are known to src/page-fault.ts.
+
+/** The bytes are not what such a file can hold. */
+export const CORRUPT: i32 = -1;
+/** A page, encoding or codec that this kernel does not know: another reader must be used. */
+export const UNSUPPORTED: i32 = -2;
+/** The checksum of a page does not hold. */
+export const CHECKSUM: i32 = -3;

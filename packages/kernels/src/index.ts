@@ -1,0 +1,4 @@
+export { type ColumnChunkKind, type ColumnChunkSummer, columnChunkSummer } from './column-chunk.js';
+export { type CsvSummer, csvSummer } from './csv.js';
+export { compileKernels, createKernels, type Kernels } from './kernels.js';
+export { PageFault } from './page-fault.js';

@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises';
+
+/** The functions that the WebAssembly module exports; addresses and lengths are in bytes. */
+export interface KernelExports {
+  readonly memory: WebAssembly.Memory;
+  inputAddress(): number;
+  inputBytes(): number;
+  sumLow(): bigint;
+  sumHigh(): bigint;
+  beginColumnChunk(int32: number, snappy: number, optional: number): void;
+  addPages(length: number): number;
+  rowCount(): bigint;
+  nonNullCount(): bigint;
+  beginCsvSum(column: number, columns: number): void;
+  sumCsv(length: number, isLast: number): number;
+}
+
+/**
+ * One instance of the kernels: 8 MiB of memory that never grows, of which only what is used is
+ * backed by real memory. It does one thing at a time; a thread needs one of its own.
+ */
+export interface Kernels {
+  readonly exports: KernelExports;
+  /** Where a file's raw bytes go before a kernel is called. */
+  readonly input: Uint8Array;
+}
+
+/** Compiles the module; the result can be shared with worker threads. */
+export async function compileKernels(): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await readFile(new URL('./kernels.wasm', import.meta.url)));
+}
+
+/** Makes an instance of the compiled module. */
+export function createKernels(module: WebAssembly.Module): Kernels {
+  const instance = new WebAssembly.Instance(module);
+  const exports = instance.exports as unknown as KernelExports;
+  const input = new Uint8Array(exports.memory.buffer, exports.inputAddress(), exports.inputBytes());
+  return { exports, input };
+}
+
+/** The exact sum that the last kernel has come to, however large. */
+export function exactSum({ exports }: Kernels): bigint {
+  return (exports.sumHigh() << 64n) + BigInt.asUintN(64, exports.sumLow());
+}
