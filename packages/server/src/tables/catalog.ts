@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Mutex } from 'async-mutex';
-import { type DeltaLog, ForeignLogError, type LogEntry, type LoggedChunk } from './delta-log.js';
+import {
+  type DeltaLog,
+  ForeignLogError,
+  type LogEntry,
+  type LoggedChunk,
+  UncertainCommitError,
+} from './delta-log.js';
 import { type ChunkColumn, planChunk, samePlan, type TableField } from './schema.js';
 import type { IngestedChunk } from './worker.js';
 
@@ -28,6 +34,7 @@ export interface Catalog {
    * Adds a chunk whose files are in their place; it is visible once this resolves to true.
    *
    * False: the fields have changed since the chunk was planned, and it must be planned anew.
+   * Throws UncertainCommitError: then the chunk's files must stay where they are.
    */
   commit(id: string, chunk: IngestedChunk): Promise<boolean>;
 }
@@ -70,6 +77,21 @@ export async function openCatalog(log: DeltaLog): Promise<Catalog> {
     state.chunks.push({ id, number: state.chunks.length + 1, columns: shareColumns(columns) });
   }
 
+  const stop = (reason: Error): Promise<void> =>
+    mutex.runExclusive(() => {
+      state.stopped = `the table is stopped: ${reason.message}`;
+    });
+
+  /** Adds the entry to the log; if nobody knows whether it is there, the table is stopped. */
+  async function append(entry: LogEntry & { readonly chunk: LoggedChunk }): Promise<boolean> {
+    try {
+      return await log.append(entry);
+    } catch (error) {
+      if (error instanceof UncertainCommitError) await stop(error);
+      throw error;
+    }
+  }
+
   /** Takes in what is in the log already; another engine's VACUUM leaves entries, for example. */
   async function catchUp(): Promise<void> {
     try {
@@ -78,9 +100,7 @@ export async function openCatalog(log: DeltaLog): Promise<Catalog> {
       }
     } catch (error) {
       if (!(error instanceof ForeignLogError)) throw error;
-      await mutex.runExclusive(() => {
-        state.stopped = `the table is stopped: ${error.message}`;
-      });
+      await stop(error);
     }
   }
 
@@ -101,7 +121,7 @@ export async function openCatalog(log: DeltaLog): Promise<Catalog> {
           const plan = planChunk(now.fields, ingested.columns);
           if (!samePlan(plan, ingested.plan)) return false;
           const entry = entryOf(now, id, ingested, plan.fields);
-          if (await log.append(entry)) {
+          if (await append(entry)) {
             await mutex.runExclusive(() => publish(entry));
             return true;
           }

@@ -31,6 +31,17 @@ export interface LogEntry {
 /** The log holds something that Tally did not write, or cannot read: the table is stopped. */
 export class ForeignLogError extends Error {}
 
+/** A commit has its name in the log, but it is not known whether it will survive. */
+export class UncertainCommitError extends Error {}
+
+function throwUncertain(cause: NodeJS.ErrnoException): never {
+  throw new UncertainCommitError(
+    `its log could not be written to the disk (${cause.code}): once the disk is well, restart the ` +
+      'server; then each chunk is there as a whole or not at all',
+    { cause },
+  );
+}
+
 const chunkTag = 'tally.chunk';
 const columnKey = 'tally.column';
 
@@ -50,7 +61,8 @@ export interface DeltaLog {
   /**
    * Adds a commit, durable once this resolves (if the log syncs); false if the version exists.
    *
-   * On an error nothing was added.
+   * Throws UncertainCommitError if only a restart can tell whether the commit is on disk; on any
+   * other error nothing was added.
    */
   append(entry: LogEntry & { readonly chunk: LoggedChunk }): Promise<boolean>;
 }
@@ -87,15 +99,10 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
         if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
         throw error;
       } finally {
-        await rm(spooled, { force: true });
+        // What stays behind is removed at the next start.
+        await rm(spooled, { force: true }).catch(() => {});
       }
-      if (!sync) return true;
-      try {
-        await syncPath(folders.log);
-      } catch (error) {
-        await rm(target);
-        throw error;
-      }
+      if (sync) await syncPath(folders.log).catch(throwUncertain);
       return true;
     },
   };

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Semaphore } from 'async-mutex';
 import type { Catalog } from './catalog.js';
 import type { ChunkLimits } from './csv-scan.js';
+import { UncertainCommitError } from './delta-log.js';
 import { type TableFolders, writeNewFile } from './files.js';
 import type { TablePool } from './pool.js';
 
@@ -47,6 +48,7 @@ async function uploadNow(context: IngestContext, csv: Uint8Array): Promise<strin
     parquetPath: path.join(folders.parquet, `${id}.parquet`),
   };
   let committed = false;
+  let isUncertain = false;
   try {
     await writeNewFile(files.spoolPath, csv, false);
     // Another upload may give a new column another type meanwhile; then this one is planned
@@ -58,7 +60,12 @@ async function uploadNow(context: IngestContext, csv: Uint8Array): Promise<strin
       committed = await catalog.commit(id, chunk);
     }
     return undefined;
+  } catch (error) {
+    isUncertain = error instanceof UncertainCommitError;
+    throw error;
   } finally {
-    if (!committed) for (const file of Object.values(files)) await rm(file, { force: true });
+    // A chunk that the log may name keeps its files.
+    if (!committed && !isUncertain)
+      for (const file of Object.values(files)) await rm(file, { force: true });
   }
 }

@@ -2,7 +2,7 @@ import type { TableServiceImplementation } from '@tally/stubs';
 import type { Config } from '../config.js';
 import { type Catalog, openCatalog, TableStoppedError } from './catalog.js';
 import { type Format, type SumContext, sumColumn } from './column-sum.js';
-import { openDeltaLog } from './delta-log.js';
+import { openDeltaLog, UncertainCommitError } from './delta-log.js';
 import { openTableFolders } from './files.js';
 import { createUploadSlots, type IngestContext, upload } from './ingest.js';
 import { createTablePool } from './pool.js';
@@ -76,6 +76,7 @@ async function sentenceIfStopped<T>(work: () => Promise<T>): Promise<T | string>
     return await work();
   } catch (error) {
     if (error instanceof TableStoppedError) return error.message;
+    if (error instanceof UncertainCommitError) return `the table is stopped: ${error.message}`;
     throw error;
   }
 }
