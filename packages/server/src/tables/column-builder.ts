@@ -99,9 +99,18 @@ function fixedWidthValues(type: FixedWidth, rowsMax: number): FixedWidthValues {
   switch (type) {
     case 'long': {
       const data = new BigInt64Array(rowsMax);
+      // A bigint for each value would be garbage: a number goes in by halves, little-endian as
+      // everywhere in Arrow.
+      const halves = new Int32Array(data.buffer);
       return {
         store(row, { bytes, start, end }) {
-          data[row] = BigInt(parseInteger(bytes, start, end) ?? 0);
+          const value = parseInteger(bytes, start, end) ?? 0;
+          if (typeof value === 'bigint') {
+            data[row] = value;
+          } else {
+            halves[2 * row] = value | 0;
+            halves[2 * row + 1] = Math.floor(value / 0x1_0000_0000);
+          }
         },
         finish: (finished) => makeData({ type: new Int64(), data, ...finished }),
       };
