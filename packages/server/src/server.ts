@@ -7,7 +7,7 @@ import { numStoreService, openNumbers } from './numbers/service.js';
 import { errorMiddleware } from './rpc/errors.js';
 import { listen, rpcOptions } from './rpc/listen.js';
 import { StartError } from './start-error.js';
-import { syncPath } from './tables/files.js';
+import { syncPath } from './sync-path.js';
 import { openTables, tableService } from './tables/service.js';
 
 /** A server that listens. */

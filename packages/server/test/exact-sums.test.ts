@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LaunchedServer, launchServer } from '../dist/launch.js';
-import { type Connection, connect } from './server.js';
+import { type Connection, connect, withServer } from './server.js';
 import { keep, sumOf } from './table-calls.js';
 
 const int64Max = 2n ** 63n - 1n;
@@ -70,3 +70,26 @@ test('sums are exact for a chunk of many rows and more than one batch, with null
     values.reduce((sum: bigint, value) => sum + (value ?? 0n), 0n),
   );
 });
+
+test('sums are exact for a column chunk larger than what is read of it at once', () =>
+  withServer({ args: ['--row-group-rows-max', '1000000'] }, async (_server, { table }) => {
+    const value = (i: number) => BigInt.asIntN(62, BigInt(i) * 0x9e37_79b9_7f4a_7c15n);
+    const values = Array.from({ length: 500_000 }, (_, i) => value(i));
+    await keep(table, `x\n${values.join('\n')}\n`);
+    const total = values.reduce((sum, value) => sum + value, 0n);
+    const inRange = BigInt.asIntN(64, total) === total;
+    expect(await sumOf(table, 'x')).toBe(
+      inRange ? total : `the total of "x" is ${total}, which is past int64`,
+    );
+  }));
+
+test('sums are exact for integers that are written without delta encoding', () =>
+  withServer({ args: ['--chunk-columns-max', '1100'] }, async (_server, { table }) => {
+    const names = Array.from({ length: 1100 }, (_, i) => `c${i}`);
+    const row = (factor: bigint) => names.map((_, i) => BigInt(i) * factor).join();
+    const nulls = ','.repeat(names.length - 1);
+    await keep(table, `${names.join()}\n${row(-3n)}\n${nulls}\n${row(10n ** 12n)}\n`);
+    for (const i of [999, 1000, 1099]) {
+      expect(await sumOf(table, `c${i}`)).toBe(BigInt(i) * (10n ** 12n - 3n));
+    }
+  }));

@@ -12,8 +12,8 @@ export interface Numbers {
   close(): Promise<void>;
 }
 
-export function openNumbers(config: Config): Numbers {
-  const store = openNumberStore(config.dataDir, config.durability);
+export async function openNumbers(config: Config): Promise<Numbers> {
+  const store = await openNumberStore(config.dataDir, config.durability);
   const factorials = createFactorials(config.factorialThreads);
   return {
     store,

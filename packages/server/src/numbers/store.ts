@@ -1,8 +1,8 @@
-import { closeSync, fsyncSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { open } from 'lmdb';
 import type { Durability } from '../config.js';
+import { syncPath } from '../sync-path.js';
 
 /** Named 64-bit integers and their sum, on disk. */
 export interface NumberStore {
@@ -36,7 +36,10 @@ const fitsInt64 = (value: bigint) => BigInt.asIntN(64, value) === value;
  * A number and the total change in one transaction. Transactions that arrive together are
  * committed together (group commit), with one sync for all of them.
  */
-export function openNumberStore(dataDir: string, durability: Durability): NumberStore {
+export async function openNumberStore(
+  dataDir: string,
+  durability: Durability,
+): Promise<NumberStore> {
   const folder = path.join(dataDir, 'numbers');
   const environment = open({
     path: folder,
@@ -57,7 +60,7 @@ export function openNumberStore(dataDir: string, durability: Durability): Number
   });
 
   // LMDB syncs its file, but not the name of a file that it has just made.
-  if (durability === 'fsync') for (const made of [folder, dataDir]) syncFolder(made);
+  if (durability === 'fsync') for (const made of [folder, dataDir]) await syncPath(made);
 
   function setInTransaction(key: Buffer, value: bigint): bigint | undefined {
     const before = decode(values.get(key)) ?? 0n;
@@ -83,15 +86,6 @@ export function openNumberStore(dataDir: string, durability: Durability): Number
       process.off('unhandledRejection', ignoreFailedCommit);
     },
   };
-}
-
-function syncFolder(folder: string): void {
-  const fd = openSync(folder, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** What lmdb rejects with when a commit fails: the reason comes later, and its code is a number. */

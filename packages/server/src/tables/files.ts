@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { syncPath } from '../sync-path.js';
 
 /** Where a table keeps what it has: a Delta Lake table, and beside it the CSV files. */
 export interface TableFolders {
@@ -32,16 +33,6 @@ export async function openTableFolders(
     await rm(path.join(folders.spool, name), { recursive: true, force: true });
   }
   return folders;
-}
-
-/** Makes a file's contents, or a folder's names, survive a power loss. */
-export async function syncPath(file: string): Promise<void> {
-  const handle = await open(file, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Writes a new file; the name must not exist. */

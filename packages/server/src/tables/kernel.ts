@@ -25,8 +25,9 @@ export function readThrough(
   let position = from;
   let kept = 0;
   do {
-    const wanted = Math.min(to - position, Math.max(pieceBytes - kept, pieceBytes >> 1));
-    if (kept + wanted > input.length) return false;
+    const room = Math.min(Math.max(pieceBytes - kept, pieceBytes >> 1), input.length - kept);
+    if (room === 0) return false;
+    const wanted = Math.min(to - position, room);
     const read = readSync(fd, input, kept, wanted, position);
     if (read === 0 && wanted > 0) throw new Error('it ends too early');
     position += read;

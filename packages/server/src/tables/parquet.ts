@@ -118,7 +118,6 @@ class FileBlob {
   constructor(
     private readonly fd: number,
     readonly size: number,
-    private readonly onRead: (bytes: number) => void,
   ) {}
 
   slice(from = 0, to = this.size): { arrayBuffer(): Promise<ArrayBuffer> } {
@@ -129,7 +128,6 @@ class FileBlob {
       if (read === 0) break;
       filled += read;
     }
-    this.onRead(filled);
     return { arrayBuffer: async () => bytes.buffer };
   }
 }
@@ -146,13 +144,9 @@ export interface ParquetReader {
 /** Rows that are decoded at a time. */
 const batchSize = 65_536;
 
-/** Reads the footer of the Parquet file `fd` of `size` bytes; `onRead` is told of every read. */
-export async function openParquet(
-  fd: number,
-  size: number,
-  onRead: (bytes: number) => void = () => {},
-): Promise<ParquetReader> {
-  const file = await ParquetFile.fromFile(new FileBlob(fd, size, onRead) as unknown as Blob);
+/** Reads the footer of the Parquet file `fd` of `size` bytes. */
+export async function openParquet(fd: number, size: number): Promise<ParquetReader> {
+  const file = await ParquetFile.fromFile(new FileBlob(fd, size) as unknown as Blob);
   const { rowGroups, rows } = readFooter(file);
   return {
     rows,
