@@ -6,3 +6,5 @@ export const CORRUPT: i32 = -1;
 export const UNSUPPORTED: i32 = -2;
 /** The checksum of a page does not hold. */
 export const CHECKSUM: i32 = -3;
+/** A value of a CSV file is not of the type that its column was taken to have. */
+export const CONTRADICTION: i32 = -4;

@@ -4,6 +4,28 @@ export {
   nonNullCount,
   rowCount,
 } from './column-chunk';
+export {
+  beginConversion,
+  beginRowGroup,
+  beginScan,
+  columnsMax,
+  gatherTexts,
+  isRowGroupFull,
+  readRows,
+  rowGroupNulls,
+  rowGroupRows,
+  scannedTypes,
+  setColumn,
+  setTexts,
+} from './csv-rows';
 export { beginCsvSum, sumCsv } from './csv-sum';
 export { inputAddress, inputBytes } from './input';
+export {
+  encodePage,
+  pageAddress,
+  pageGreatest,
+  pageLeast,
+  pageRowsMax,
+  pageValues,
+} from './page-encoder';
 export { sumHigh, sumLow } from './sum';

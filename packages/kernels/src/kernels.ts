@@ -13,6 +13,30 @@ export interface KernelExports {
   nonNullCount(): bigint;
   beginCsvSum(column: number, columns: number): void;
   sumCsv(length: number, isLast: number): number;
+  columnsMax(): number;
+  beginScan(address: number, columns: number, fieldBytesMax: number, rowBytesMax: number): void;
+  scannedTypes(column: number): number;
+  beginConversion(
+    address: number,
+    columns: number,
+    fieldBytesMax: number,
+    rowBytesMax: number,
+    rowsMax: number,
+  ): void;
+  setColumn(column: number, type: number, values: number, validity: number): void;
+  setTexts(address: number, wanted: number, max: number): void;
+  beginRowGroup(): void;
+  readRows(offset: number, length: number, isLast: number): number;
+  isRowGroupFull(): number;
+  rowGroupRows(): number;
+  rowGroupNulls(column: number): number;
+  gatherTexts(column: number, from: number, to: number, offsets: number, target: number): number;
+  pageRowsMax(): number;
+  encodePage(column: number, from: number, to: number): number;
+  pageAddress(): number;
+  pageLeast(): bigint;
+  pageGreatest(): bigint;
+  pageValues(): number;
 }
 
 /**
@@ -30,10 +54,22 @@ export async function compileKernels(): Promise<WebAssembly.Module> {
   return WebAssembly.compile(await readFile(new URL('./kernels.wasm', import.meta.url)));
 }
 
-/** Makes an instance of the compiled module. */
-export function createKernels(module: WebAssembly.Module): Kernels {
-  const instance = new WebAssembly.Instance(module);
+/** Makes an instance of the compiled module, with what it asks of its host. */
+export function instantiate(module: WebAssembly.Module): KernelExports {
+  const instance = new WebAssembly.Instance(module, {
+    host: {
+      parseDouble(address: number, length: number): number {
+        return Number(Buffer.from(exports.memory.buffer, address, length).toString('latin1'));
+      },
+    },
+  });
   const exports = instance.exports as unknown as KernelExports;
+  return exports;
+}
+
+/** Makes an instance of the compiled module that sums. */
+export function createKernels(module: WebAssembly.Module): Kernels {
+  const exports = instantiate(module);
   const input = new Uint8Array(exports.memory.buffer, exports.inputAddress(), exports.inputBytes());
   return { exports, input };
 }

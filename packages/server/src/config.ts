@@ -73,6 +73,13 @@ export const numberOptions = {
     max: 16 * MiB,
     help: 'longest field of a CSV file, as written in it',
   },
+  rowBytesMax: {
+    unit: 'bytes',
+    fallback: 16 * MiB,
+    min: 64 * 1024,
+    max: 64 * MiB,
+    help: 'longest row of a CSV file, as written in it',
+  },
   rowGroupRowsMax: {
     unit: 'rows',
     fallback: 250_000,

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Chunk } from './catalog.js';
-import type { ChunkLimits } from './csv-scan.js';
+import type { ChunkLimits } from './csv-faults.js';
 import type { TableFolders } from './files.js';
 import type { TablePool } from './pool.js';
 import type { ColumnFile } from './worker.js';

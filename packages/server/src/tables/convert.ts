@@ -1,53 +1,118 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { Field, makeData, RecordBatch, Schema, Struct, Table, tableToIPC } from 'apache-arrow';
-import { arrowType, type ColumnBuilder, createColumnBuilder } from './column-builder.js';
+import { closeSync, ftruncateSync, openSync } from 'node:fs';
+import type { ColumnType, CsvRows, RowsFault } from '@tally/kernels';
+import { type ChunkLimits, findFault, readHeader } from './csv-faults.js';
 import { CsvReader } from './csv-reader.js';
-import { type ChunkLimits, readHeader, readRow } from './csv-scan.js';
-import { openParquet, writeParquet } from './parquet.js';
-import type { ChunkPlan, TableField } from './schema.js';
+import { csvRows, csvText, type Piece, readPieces } from './kernel.js';
+import { type ColumnRange, createParquetFile, type ParquetFile } from './parquet-file.js';
+import { type ChunkPlan, planChunk, type ScannedColumn, type TableField } from './schema.js';
 
-/** A CSV file that has been scanned, and how it is to be written as Parquet. */
+/** A CSV file, and how it is to be written as Parquet. */
 export interface Conversion {
   readonly csvPath: string;
   /** Made by the conversion; must not exist. */
   readonly parquetPath: string;
-  readonly plan: ChunkPlan;
-  readonly rows: number;
-  readonly rowGroupRows: number;
+  /** The table's fields as the caller knows them. */
+  readonly fields: readonly TableField[];
   readonly limits: ChunkLimits;
 }
 
+/** What a conversion has found and written. */
+export interface ConvertedChunk {
+  readonly columns: readonly ScannedColumn[];
+  readonly plan: ChunkPlan;
+  readonly rows: number;
+  readonly parquetBytes: number;
+  /** Of each field of integers, where its values are in each row group. */
+  readonly ranges: ReadonlyMap<string, readonly ColumnRange[]>;
+}
+
+/** Bytes of a CSV file that are read at a time. */
+const pieceBytes = 256 * 1024;
+
 /**
- * Writes a scanned CSV file as Parquet, a row group at a time.
+ * Writes a CSV file as Parquet, a row group at a time, in constant memory.
  *
- * Throws an Error when the file that was written does not hold the rows that were scanned.
+ * Each column's type is that of all its values. Most often that of the first ones tells: then one
+ * pass over the file is enough. Where a later value contradicts, the file is scanned whole for its
+ * types, and converted by them. Throws CsvFault.
  */
-export async function convertToParquet(conversion: Conversion): Promise<void> {
-  const { csvPath, parquetPath, rows, rowGroupRows } = conversion;
-  const fields = fieldsOf(conversion.plan);
+export async function convertToParquet(conversion: Conversion): Promise<ConvertedChunk> {
+  const { csvPath, parquetPath, fields, limits } = conversion;
   const csv = openSync(csvPath, 'r');
   const parquet = openSync(parquetPath, 'wx+');
   try {
-    let size = 0;
-    await writeParquet(recordBatches(csv, conversion), fields, rowGroupRows, (bytes) => {
-      writeFully(parquet, bytes);
-      size += bytes.length;
-    });
-    const written = await openParquet(parquet, size);
-    written.close();
-    if (written.rows !== rows) {
-      throw new Error(`the Parquet file holds ${written.rows} rows, the CSV file ${rows}`);
+    const names = readHeader(new CsvReader(csv, limits.fieldBytesMax), limits);
+    const rows = csvRows(limits);
+    for (const isWhole of [false, true]) {
+      const types = scanTypes(rows, csv, names.length, isWhole);
+      if (types === 'fault') throw findFault(csv, limits);
+      const columns = names.map((name, i) => ({ name, type: types[i] ?? null }));
+      const plan = planChunk(fields, columns);
+      ftruncateSync(parquet);
+      const written = await writeRows(rows, csv, types, plan, parquet);
+      if (written === 'fault') throw findFault(csv, limits);
+      if (written !== 'contradiction') return { columns, plan, ...written };
     }
+    throw new Error('the types of a whole file contradict its values');
   } finally {
     closeSync(parquet);
     closeSync(csv);
   }
 }
 
-function writeFully(fd: number, bytes: Uint8Array): void {
-  for (let written = 0; written < bytes.length; ) {
-    written += writeSync(fd, bytes, written);
+/** The types of a file's columns by its first piece, or by all of it. */
+function scanTypes(
+  rows: CsvRows,
+  csv: number,
+  columns: number,
+  isWhole: boolean,
+): (ColumnType | null)[] | 'fault' {
+  rows.beginScan(columns);
+  let isDone = false;
+  for (const piece of readPieces(csv, rows.input, csvText(csv), pieceBytes)) {
+    const used = rows.read(0, piece.length, piece.isLast);
+    if (typeof used === 'string') return 'fault';
+    piece.used = used;
+    isDone = isAllUsed(piece) || !isWhole;
+    if (!isWhole) break;
   }
+  return isDone ? rows.scannedTypes() : 'fault';
+}
+
+const isAllUsed = ({ isLast, used, length }: Piece) => isLast && used === length;
+
+async function writeRows(
+  rows: CsvRows,
+  csv: number,
+  types: readonly (ColumnType | null)[],
+  plan: ChunkPlan,
+  parquet: number,
+): Promise<Pick<ConvertedChunk, 'rows' | 'parquetBytes' | 'ranges'> | RowsFault> {
+  const file = createParquetFile(parquet, fieldsOf(plan));
+  let rowCount = 0;
+
+  async function endRowGroup(): Promise<void> {
+    rowCount += rows.rowGroupRows();
+    await writeRowGroup(rows, plan, file);
+    rows.beginRowGroup();
+  }
+
+  rows.beginConversion(types);
+  let isDone = false;
+  for (const piece of readPieces(csv, rows.input, csvText(csv), pieceBytes)) {
+    for (;;) {
+      const used = rows.read(piece.used, piece.length - piece.used, piece.isLast);
+      if (typeof used === 'string') return used;
+      piece.used += used;
+      if (!rows.isRowGroupFull()) break;
+      await endRowGroup();
+    }
+    isDone = isAllUsed(piece);
+  }
+  if (!isDone) return 'fault';
+  if (rows.rowGroupRows() > 0) await endRowGroup();
+  const { bytes, ranges } = file.finish();
+  return { rows: rowCount, parquetBytes: bytes, ranges };
 }
 
 /** The fields of the Parquet file, in its order; a placeholder comes last. */
@@ -55,37 +120,21 @@ function fieldsOf({ columns, placeholder }: ChunkPlan): TableField[] {
   return [...columns.map(({ field }) => field), placeholder].filter((field) => field !== null);
 }
 
-/** Rows that are handed to the Parquet writer at a time. */
-const batchRows = 16_384;
+/** Types whose columns the kernel writes as pages; parquet-wasm writes the others. */
+const kernelTypes: readonly ColumnType[] = ['long', 'date', 'timestamp'];
 
-/** The rows of a CSV file in batches, as Arrow IPC; one empty batch if there are none. */
-function* recordBatches(csv: number, conversion: Conversion): Generator<Uint8Array> {
-  const { plan, limits, rowGroupRows } = conversion;
-  const rowsMax = Math.min(batchRows, rowGroupRows, conversion.rows);
-  const builderOf = (field: TableField | null) =>
-    field === null ? null : createColumnBuilder(field.type, rowsMax);
-  const builders = plan.columns.map(({ field }) => builderOf(field));
-  const placeholder = builderOf(plan.placeholder);
-  const written = [...builders, placeholder].filter((builder) => builder !== null);
-  const schema = new Schema(
-    fieldsOf(plan).map(({ field, type }) => new Field(field, arrowType(type), true)),
-  );
-  const reader = new CsvReader(csv, limits.fieldBytesMax);
-  const columns = readHeader(reader, limits).length;
-  let row = 0;
-  let batches = 0;
-  while (readRow(reader, columns, (column) => builders[column]?.append(row, reader))) {
-    placeholder?.append(row, reader);
-    if (++row < rowsMax) continue;
-    yield recordBatch(schema, written, row);
-    batches++;
-    row = 0;
+async function writeRowGroup(rows: CsvRows, plan: ChunkPlan, file: ParquetFile): Promise<void> {
+  file.beginRowGroup(rows.rowGroupRows());
+  const others: { readonly field: TableField; readonly column: number | null }[] = [];
+  for (const [column, { field }] of plan.columns.entries()) {
+    if (field === null) continue;
+    if (kernelTypes.includes(field.type)) {
+      file.writePages(field, rows.nulls(column), rows.pages(column));
+    } else others.push({ field, column });
   }
-  if (row > 0 || batches === 0) yield recordBatch(schema, written, row);
-}
-
-function recordBatch(schema: Schema, builders: readonly ColumnBuilder[], rows: number): Uint8Array {
-  const children = builders.map((builder) => builder.finish(rows));
-  const data = makeData({ type: new Struct(schema.fields), length: rows, nullCount: 0, children });
-  return tableToIPC(new Table(schema, new RecordBatch(schema, data)), 'stream');
+  if (plan.placeholder !== null) others.push({ field: plan.placeholder, column: null });
+  if (others.length === 0) return;
+  // Loaded where it is needed only: apache-arrow and parquet-wasm take 10 MB a thread.
+  const { otherColumns } = await import('./other-columns.js');
+  for await (const part of otherColumns(rows, others)) file.copyColumns(part);
 }

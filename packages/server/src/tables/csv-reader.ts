@@ -42,6 +42,8 @@ export class CsvReader {
   end = 0;
   /** Whether the field was written in quotes: `""` is an empty text, nothing is null. */
   quoted = false;
+  /** The field's length in the file, with its quotes. */
+  writtenBytes = 0;
   /** The line on which the field begins, from 1. */
   line = 1;
   /** The field's place in its record, from 0. */
@@ -153,6 +155,7 @@ export class CsvReader {
     if (seen > 0x7f && !isUtf8(this.bytes.subarray(this.start, this.end))) {
       throw this.#fault('the field is not valid UTF-8');
     }
+    this.writtenBytes = position - this.start + (this.quoted ? 1 : 0);
     const separator = position < this.#limit ? this.bytes[position] : undefined;
     this.#position = separator === undefined ? position : position + 1;
     this.lastInRecord = separator !== comma;

@@ -1,40 +1,33 @@
-import { readSync } from 'node:fs';
 import { csvSummer } from '@tally/kernels';
+import { type ChunkLimits, readHeader, readRow } from './csv-faults.js';
 import { CsvFault, CsvReader } from './csv-reader.js';
-import { type ChunkLimits, readHeader, readRow } from './csv-scan.js';
 import { parseInteger } from './csv-values.js';
-import { kernels, readThrough } from './kernel.js';
+import { csvText, kernels, readPieces } from './kernel.js';
 
 /** Bytes of a CSV file that are read at a time. */
 const pieceBytes = 256 * 1024;
 
 /**
- * The exact sum of one column of a CSV file of `size` bytes; nulls add nothing.
+ * The exact sum of one column of a CSV file; nulls add nothing.
  *
  * `column` is its place in the header, which has `columns` of them. Throws CsvFault, with its
  * line, for a value that is not an integer within int64.
  */
 export function sumCsvColumn(
   fd: number,
-  size: number,
   column: number,
   columns: number,
   limits: ChunkLimits,
 ): bigint {
   const summer = csvSummer(kernels, column, columns);
-  const from = byteOrderMarkBytes(fd);
-  const isSummed = readThrough(fd, from, size, pieceBytes, (length, isLast) =>
-    summer.add(length, isLast),
-  );
-  if (isSummed) return summer.total();
+  for (const piece of readPieces(fd, kernels.input, csvText(fd), pieceBytes)) {
+    const used = summer.add(piece.length, piece.isLast);
+    if (used === undefined) break;
+    piece.used = used;
+    if (piece.isLast && used === piece.length) return summer.total();
+  }
   // The kernel does not say where a fault is, and has room for fields of 2 MiB.
   return sumByReader(fd, column, limits);
-}
-
-function byteOrderMarkBytes(fd: number): number {
-  const mark = Buffer.alloc(3);
-  readSync(fd, mark, 0, 3, 0);
-  return mark.equals(Buffer.from([0xef, 0xbb, 0xbf])) ? 3 : 0;
 }
 
 function sumByReader(fd: number, column: number, limits: ChunkLimits): bigint {
@@ -49,7 +42,7 @@ function sumByReader(fd: number, column: number, limits: ChunkLimits): bigint {
     if (value === undefined) throw notAnInteger(reader);
     total += BigInt(value);
   };
-  while (readRow(reader, columns, add));
+  while (readRow(reader, columns, limits, add));
   return total;
 }
 

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { link, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import type { ColumnType } from '@tally/kernels';
 import { syncPath } from '../sync-path.js';
-import type { ColumnType } from './csv-values.js';
+
 import { type TableFolders, writeNewFile } from './files.js';
 import type { ChunkColumn, TableField } from './schema.js';
 

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Semaphore } from 'async-mutex';
 import type { Catalog } from './catalog.js';
-import type { ChunkLimits } from './csv-scan.js';
+import type { ChunkLimits } from './csv-faults.js';
 import { UncertainCommitError } from './delta-log.js';
 import { type TableFolders, writeNewFile } from './files.js';
 import type { TablePool } from './pool.js';

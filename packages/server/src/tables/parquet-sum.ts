@@ -1,7 +1,7 @@
 import { fstatSync, readSync } from 'node:fs';
 import { type ColumnChunkKind, columnChunkSummer, PageFault } from '@tally/kernels';
 import { type FileMetaData, parquetMetadata } from 'hyparquet';
-import { kernels, readThrough } from './kernel.js';
+import { kernels, readPieces } from './kernel.js';
 
 /**
  * The exact sum of an integer column of a Parquet file; nulls add nothing.
@@ -87,10 +87,14 @@ function columnChunks({ row_groups, schema }: FileMetaData, field: string): Colu
 }
 
 function sumColumnChunk(fd: number, { kind, from, to, rows }: ColumnChunk): bigint {
+  const { input } = kernels;
   const summer = columnChunkSummer(kernels, kind);
-  const pieceBytes = kernels.input.length;
-  const isWhole = readThrough(fd, from, to, pieceBytes, (length) => summer.addPages(length));
+  let used = 0;
+  for (const piece of readPieces(fd, input, { from, to }, input.length)) {
+    piece.used = summer.addPages(piece.length);
+    used += piece.used;
+  }
   const sum = summer.result();
-  if (!isWhole || sum.rows !== rows) throw new Error('a page of it is cut off');
+  if (used !== to - from || sum.rows !== rows) throw new Error('a page of it is cut off');
   return sum.total;
 }

@@ -3,7 +3,6 @@ import { workerData } from 'node:worker_threads';
 import {
   Compression,
   EnabledStatistics,
-  Encoding,
   initSync,
   ParquetFile,
   Table,
@@ -12,77 +11,37 @@ import {
   WriterPropertiesBuilder,
   wasmMemory,
 } from 'parquet-wasm/esm';
-import type { TableField } from './schema.js';
 
 // Objects of parquet-wasm live in its own memory, which the garbage collector does not see: each
 // is freed here when it is done with, unless the call that it goes into takes it over.
 
 // Compiled once by the main thread and shared: eight threads that each compile it take 50 MB more.
-const wasm = initSync({
+initSync({
   module: (workerData as { parquetModule: WebAssembly.Module }).parquetModule,
 });
 
-/** Integer columns of one file that are delta-encoded: the encoder of each takes 1 MiB. */
-const deltaColumnsMax = 1000;
-
-/**
- * Integers are delta-encoded and not compressed: the fastest to sum, and the smallest or near it
- * on every distribution that was measured. Other columns get a dictionary and zstd.
- */
-function writerProperties(fields: readonly TableField[], rowGroupRows: number): WriterProperties {
-  let builder = new WriterPropertiesBuilder()
+/** A dictionary and zstd: near the smallest on every distribution that was measured. */
+function writerProperties(rows: number): WriterProperties {
+  return new WriterPropertiesBuilder()
     .setCreatedBy('tally')
-    .setMaxRowGroupSize(rowGroupRows)
+    .setMaxRowGroupSize(rows)
     .setStatisticsEnabled(EnabledStatistics.Chunk)
     .setDictionaryEnabled(true)
-    .setCompression(Compression.ZSTD);
-  let deltaColumns = 0;
-  for (const { field, type } of fields) {
-    if (type !== 'long') continue;
-    builder = builder.setColumnDictionaryEnabled(field, false);
-    if (++deltaColumns > deltaColumnsMax) continue;
-    builder = builder
-      .setColumnEncoding(field, Encoding.DELTA_BINARY_PACKED)
-      .setColumnCompression(field, Compression.UNCOMPRESSED);
-  }
-  return builder.build();
-}
-
-/** The largest allocation of a 32-bit program in Rust. */
-const allocationBytesMax = 2 ** 31 - 1024;
-
-/**
- * Makes parquet-wasm's memory large enough to write these fields, in one step.
- *
- * It grows by 64 KiB at a time otherwise, and V8 collects all garbage each time: the first chunk
- * of 2,000 columns took a thread half a minute. What is not used is never backed by real memory.
- */
-function reserveMemory(fields: readonly TableField[]): void {
-  const integers = fields.filter(({ type }) => type === 'long').length;
-  const wanted = Math.min(integers, deltaColumnsMax) * 1_200_000 + fields.length * 400_000;
-  const bytes = Math.min(wanted, allocationBytesMax);
-  if (wasm.memory.buffer.byteLength >= bytes) return;
-  try {
-    wasm.__wbindgen_free(wasm.__wbindgen_malloc(bytes, 8), bytes, 8);
-  } catch {
-    // Not in one piece: then it grows in small steps, as far as it can.
-  }
+    .setCompression(Compression.ZSTD)
+    .build();
 }
 
 /**
- * Writes one Parquet file, in row groups of `rowGroupRows` rows.
+ * Writes a Parquet file of one row group, with `rows` rows.
  *
- * `batches` are record batches in Arrow's IPC stream format; there must be at least one (it may
- * be empty), and only one is in memory at a time. `write` receives the file's bytes in order.
- * Whatever `batches` throws is thrown on. Compare the rows of the file with what went in:
+ * `batches` are record batches in Arrow's IPC stream format, of which only one is in memory at a
+ * time. Whatever `batches` throws is thrown on. Compare the rows of the file with what went in:
  * parquet-wasm's streaming writer drops some errors.
  */
 export async function writeParquet(
   batches: Iterable<Uint8Array>,
-  fields: readonly TableField[],
-  rowGroupRows: number,
-  write: (bytes: Uint8Array) => void,
-): Promise<void> {
+  rows: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   const iterator = batches[Symbol.iterator]();
   let failure: { readonly error: unknown } | undefined;
   const input = new ReadableStream(
@@ -103,14 +62,14 @@ export async function writeParquet(
     },
     { highWaterMark: 0 },
   );
-  reserveMemory(fields);
   try {
-    const output = await transformParquetStream(input, writerProperties(fields, rowGroupRows));
-    for await (const bytes of output) write(bytes);
+    const output = await transformParquetStream(input, writerProperties(rows));
+    const file = new Uint8Array(await new Response(output).arrayBuffer());
+    if (failure === undefined) return file;
   } catch (error) {
     failure ??= { error };
   }
-  if (failure !== undefined) throw failure.error;
+  throw failure.error;
 }
 
 /** The part of a Blob that parquet-wasm reads a file through: synchronous positioned reads. */
@@ -134,7 +93,6 @@ class FileBlob {
 
 /** A Parquet file that is open for reading single columns. */
 export interface ParquetReader {
-  readonly rows: number;
   /** The exact sum of an INT64 column; nulls add nothing. Reads no bytes of other columns. */
   sumLongs(column: string): Promise<bigint>;
   /** Gives the reader's memory back. */
@@ -147,9 +105,8 @@ const batchSize = 65_536;
 /** Reads the footer of the Parquet file `fd` of `size` bytes. */
 export async function openParquet(fd: number, size: number): Promise<ParquetReader> {
   const file = await ParquetFile.fromFile(new FileBlob(fd, size) as unknown as Blob);
-  const { rowGroups, rows } = readFooter(file);
+  const rowGroups = countRowGroups(file);
   return {
-    rows,
     async sumLongs(column) {
       let total = 0n;
       for (let group = 0; group < rowGroups; group++) {
@@ -167,13 +124,11 @@ export async function openParquet(fd: number, size: number): Promise<ParquetRead
   };
 }
 
-function readFooter(file: ParquetFile): { rowGroups: number; rows: number } {
+function countRowGroups(file: ParquetFile): number {
   const metadata = file.metadata();
-  const fileMetadata = metadata.fileMetadata();
-  const footer = { rowGroups: metadata.numRowGroups(), rows: fileMetadata.numRows() };
-  fileMetadata.free();
+  const count = metadata.numRowGroups();
   metadata.free();
-  return footer;
+  return count;
 }
 
 // The column is summed where parquet-wasm has decoded it, in the structures of Arrow's C data

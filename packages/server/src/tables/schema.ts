@@ -1,5 +1,10 @@
-import type { ScannedColumn } from './csv-scan.js';
-import type { ColumnType } from './csv-values.js';
+import type { ColumnType } from '@tally/kernels';
+
+/** A column of one chunk: its name to clients, and its type; null if it has no value at all. */
+export interface ScannedColumn {
+  readonly name: string;
+  readonly type: ColumnType | null;
+}
 
 /** A field of the table as Delta Lake knows it: one name and one type for good. */
 export interface TableField {

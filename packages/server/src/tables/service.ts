@@ -27,6 +27,7 @@ export async function openTables(config: Config): Promise<Tables> {
     chunkColumnsMax: config.chunkColumnsMax,
     columnNameBytesMax: config.columnNameBytesMax,
     fieldBytesMax: config.fieldBytesMax,
+    rowBytesMax: config.rowBytesMax,
     rowGroupRowsMax: config.rowGroupRowsMax,
     rowGroupBytesMax: config.rowGroupBytesMax,
   };

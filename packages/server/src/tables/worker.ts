@@ -1,10 +1,11 @@
-import { closeSync, fstatSync, fsyncSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { type ConvertedChunk, convertToParquet } from './convert.js';
+import type { ChunkLimits } from './csv-faults.js';
 import { CsvFault } from './csv-reader.js';
-import { type ChunkLimits, type ScannedColumn, scanCsv } from './csv-scan.js';
 import { sumCsvColumn } from './csv-sum.js';
 import { sumParquetColumn } from './parquet-sum.js';
-import { type ChunkPlan, planChunk, type TableField } from './schema.js';
+import type { TableField } from './schema.js';
 
 // The tasks of the table threads, each a function of one message. An Error loses its class on
 // the way between threads, so what a client is to be told of a file's contents is a value.
@@ -29,42 +30,28 @@ export interface IngestTask {
 }
 
 /** A chunk whose two files are in their place, but which no log knows yet. */
-export interface IngestedChunk {
-  readonly columns: readonly ScannedColumn[];
-  readonly plan: ChunkPlan;
-  readonly rows: number;
+export interface IngestedChunk extends ConvertedChunk {
   readonly csvBytes: number;
-  readonly parquetBytes: number;
 }
 
-/** Scans an uploaded file, writes it as Parquet and puts both files in their place. */
+/** Writes an uploaded file as Parquet and puts both files in their place. */
 export async function ingest(task: IngestTask): Promise<IngestedChunk | Fault> {
-  const scanned = scan(task.spoolPath, task.limits);
-  if ('fault' in scanned) return scanned;
-  const { columns, rows, rowGroupRows } = scanned;
-  const plan = planChunk(task.fields, columns);
-  // Loaded where it is needed only: apache-arrow and parquet-wasm take 10 MB a thread.
-  const { convertToParquet } = await import('./convert.js');
-  await convertToParquet({
-    csvPath: task.spoolPath,
-    parquetPath: task.parquetSpoolPath,
-    plan,
-    rows,
-    rowGroupRows,
-    limits: task.limits,
-  });
-  const csvBytes = putInPlace(task.spoolPath, task.csvPath, task.sync);
-  const parquetBytes = putInPlace(task.parquetSpoolPath, task.parquetPath, task.sync);
-  return { columns, plan, rows, csvBytes, parquetBytes };
-}
-
-function scan(csvPath: string, limits: ChunkLimits) {
+  const { spoolPath, parquetSpoolPath, fields, limits, sync } = task;
+  let chunk: ConvertedChunk;
   try {
-    return withFile(csvPath, (fd) => scanCsv(fd, limits));
+    chunk = await convertToParquet({
+      csvPath: spoolPath,
+      parquetPath: parquetSpoolPath,
+      fields,
+      limits,
+    });
   } catch (error) {
     if (error instanceof CsvFault) return { fault: error.message };
     throw error;
   }
+  const csvBytes = putInPlace(spoolPath, task.csvPath, sync);
+  putInPlace(parquetSpoolPath, task.parquetPath, sync);
+  return { ...chunk, csvBytes };
 }
 
 /** Makes a finished file and its new name durable; returns its size. */
@@ -131,7 +118,7 @@ async function sumFile(file: ColumnFile, limits: ChunkLimits): Promise<bigint> {
   const fd = openSync(file.path, 'r');
   try {
     if (file.format === 'parquet') return await sumParquetColumn(fd, file.field);
-    return sumCsvColumn(fd, fstatSync(fd).size, file.column, file.columns, limits);
+    return sumCsvColumn(fd, file.column, file.columns, limits);
   } finally {
     closeSync(fd);
   }

@@ -1,0 +1,163 @@
+import { writeSync } from 'node:fs';
+import type { ColumnType, EncodedPage } from '@tally/kernels';
+import type { ColumnChunk, ColumnMetaData, FileMetaData, RowGroup, SchemaElement } from 'hyparquet';
+import { parquetMetadata } from 'hyparquet';
+import { ByteWriter } from 'hyparquet-writer';
+import { writeMetadata } from 'hyparquet-writer/src/metadata.js';
+import type { TableField } from './schema.js';
+
+/** Where the values of a column are in one row group of a Parquet file. */
+export interface ColumnRange {
+  /** The first byte of its pages, and how many bytes they take. */
+  readonly from: number;
+  readonly bytes: number;
+  /** Values, nulls included. */
+  readonly values: number;
+}
+
+/** A Parquet file that is being written, a row group at a time. */
+export interface ParquetFile {
+  beginRowGroup(rows: number): void;
+  /** Writes a column of the row group page by page. */
+  writePages(field: TableField, nulls: number, pages: Iterable<EncodedPage>): void;
+  /** Takes over columns of the row group from a Parquet file of one row group that has them only. */
+  copyColumns(file: Uint8Array<ArrayBuffer>): void;
+  /** Writes the footer. Returns the file's size, and where each column of pages is. */
+  finish(): { readonly bytes: number; readonly ranges: ReadonlyMap<string, ColumnRange[]> };
+}
+
+const magic = new TextEncoder().encode('PAR1');
+
+/** Begins a Parquet file with these fields at the beginning of `fd`. */
+export function createParquetFile(fd: number, fields: readonly TableField[]): ParquetFile {
+  const ranges = new Map<string, ColumnRange[]>();
+  const rowGroups: (Omit<RowGroup, 'columns'> & { columns: Map<string, ColumnChunk> })[] = [];
+  let position = 0;
+
+  function write(bytes: Uint8Array): void {
+    for (let written = 0; written < bytes.length; ) {
+      written += writeSync(fd, bytes, written, bytes.length - written, position + written);
+    }
+    position += bytes.length;
+  }
+
+  function addColumn(name: string, column: ColumnMetaData): void {
+    // The deprecated offset of a second copy of the column's metadata: there is none.
+    rowGroups.at(-1)?.columns.set(name, { file_offset: 0n, meta_data: column });
+  }
+
+  function finishRowGroup({ columns, num_rows }: (typeof rowGroups)[number]): RowGroup {
+    const inOrder = fields.map(({ field }) => columns.get(field));
+    if (!inOrder.every((column) => column !== undefined)) throw new Error('a column is missing');
+    const sizes = inOrder.map(({ meta_data }) => meta_data?.total_uncompressed_size ?? 0n);
+    return { columns: inOrder, num_rows, total_byte_size: sizes.reduce((a, b) => a + b, 0n) };
+  }
+
+  write(magic);
+  return {
+    beginRowGroup(rows) {
+      rowGroups.push({ columns: new Map(), num_rows: BigInt(rows), total_byte_size: 0n });
+    },
+
+    writePages({ field, type }, nulls, pages) {
+      const from = position;
+      const rows = rowGroups.at(-1)?.num_rows ?? 0n;
+      let bounds: readonly [least: bigint, greatest: bigint] | undefined;
+      for (const page of pages) {
+        write(page.bytes);
+        if (page.values === 0) continue;
+        const [least, greatest] = bounds ?? [page.least, page.greatest];
+        bounds = [
+          page.least < least ? page.least : least,
+          page.greatest > greatest ? page.greatest : greatest,
+        ];
+      }
+      const bytes = position - from;
+      const known = ranges.get(field) ?? [];
+      ranges.set(field, known);
+      known.push({ from, bytes, values: Number(rows) });
+      const bound = (value: bigint) => (type === 'date' ? Number(value) : value);
+      addColumn(field, {
+        type: type === 'date' ? 'INT32' : 'INT64',
+        encodings: ['DELTA_BINARY_PACKED', 'RLE'],
+        path_in_schema: [field],
+        codec: 'UNCOMPRESSED',
+        num_values: rows,
+        total_uncompressed_size: BigInt(bytes),
+        total_compressed_size: BigInt(bytes),
+        data_page_offset: BigInt(from),
+        statistics: {
+          null_count: BigInt(nulls),
+          ...(bounds && { min_value: bound(bounds[0]), max_value: bound(bounds[1]) }),
+        },
+      });
+    },
+
+    copyColumns(file) {
+      const { row_groups } = parquetMetadata(file.buffer);
+      const [group] = row_groups;
+      const rows = rowGroups.at(-1)?.num_rows;
+      if (group === undefined || row_groups.length > 1 || group.num_rows !== rows) {
+        throw new Error(`parquet-wasm wrote other rows than the ${rows} that it was given`);
+      }
+      const columns = group.columns.map(({ meta_data }) => meta_data as ColumnMetaData);
+      const ends = columns.map((column) => startOf(column) + column.total_compressed_size);
+      const end = ends.reduce((a, b) => (a > b ? a : b), BigInt(magic.length));
+      const shift = BigInt(position - magic.length);
+      for (const column of columns) {
+        const { data_page_offset, dictionary_page_offset } = column;
+        addColumn(column.path_in_schema[0] ?? '', {
+          ...column,
+          data_page_offset: data_page_offset + shift,
+          ...(dictionary_page_offset !== undefined && {
+            dictionary_page_offset: dictionary_page_offset + shift,
+          }),
+        });
+      }
+      write(file.subarray(magic.length, Number(end)));
+    },
+
+    finish() {
+      const footer: FileMetaData = {
+        version: 2,
+        schema: [
+          { name: 'schema', num_children: fields.length },
+          ...fields.map(({ field, type }) => schemaElement(field, type)),
+        ],
+        num_rows: rowGroups.reduce((sum, { num_rows }) => sum + num_rows, 0n),
+        row_groups: rowGroups.map(finishRowGroup),
+        created_by: 'tally',
+        metadata_length: 0,
+      };
+      const writer = new ByteWriter();
+      writeMetadata(writer, footer);
+      writer.appendBytes(magic);
+      write(writer.getBytes());
+      return { bytes: position, ranges };
+    },
+  };
+}
+
+/** Where a column's pages begin; the dictionary comes first. */
+export function startOf({ dictionary_page_offset, data_page_offset }: ColumnMetaData): bigint {
+  const dictionary = dictionary_page_offset ?? data_page_offset;
+  return dictionary < data_page_offset ? dictionary : data_page_offset;
+}
+
+function schemaElement(name: string, type: ColumnType): SchemaElement {
+  return { name, repetition_type: 'OPTIONAL', ...parquetTypes[type] };
+}
+
+/** LogicalTypes.md, with the older names for readers that know them only. */
+const parquetTypes: Readonly<Record<ColumnType, Partial<SchemaElement>>> = {
+  long: { type: 'INT64' },
+  double: { type: 'DOUBLE' },
+  boolean: { type: 'BOOLEAN' },
+  date: { type: 'INT32', converted_type: 'DATE', logical_type: { type: 'DATE' } },
+  timestamp: {
+    type: 'INT64',
+    converted_type: 'TIMESTAMP_MICROS',
+    logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MICROS' },
+  },
+  string: { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } },
+};
