@@ -1,6 +1,15 @@
 // All columns of a CSV file, from its raw bytes to their types, or to values in columns.
 
-import { COMMA, CR, closingQuote, isDelimiter, isUtf8, LF, QUOTE_MARK, unquotedEnd } from './csv-bytes';
+import {
+  COMMA,
+  CR,
+  closingQuote,
+  isDelimiter,
+  isUtf8,
+  LF,
+  QUOTE_MARK,
+  unquotedEnd,
+} from './csv-bytes';
 import {
   boolean,
   double,
@@ -294,8 +303,6 @@ export function readRows(offset: i32, length: i32, isLast: bool): i32 {
 const SHORT_DIGITS: usize = 18;
 
 /** Stores the plain integer at `from`; returns the delimiter behind it, or 0 if it is not one. */
-// @ts-ignore: a decorator
-@inline
 function storeShortInteger(from: usize, end: usize, isLast: bool, column: usize): usize {
   let at = from;
   let byte = <u32>load<u8>(at);
@@ -311,7 +318,10 @@ function storeShortInteger(from: usize, end: usize, isLast: bool, column: usize)
   if (count == 0 || count > SHORT_DIGITS || !isDelimiter(byte)) return 0;
   // What the end cuts off may go on.
   if (at >= end && !isLast) return 0;
-  store<i64>(load<usize>(column, VALUES) + ((<usize>groupRows) << 3), isNegative ? 0 - value : value);
+  store<i64>(
+    load<usize>(column, VALUES) + ((<usize>groupRows) << 3),
+    isNegative ? 0 - value : value,
+  );
   return at;
 }
 
@@ -425,13 +435,7 @@ function copyUnquoted(target: usize, from: usize, to: usize): usize {
  * Puts the texts of rows `[from, to)` of a column one behind the other at `target`, and where each
  * begins and the last one ends, from 0, at `offsets`. Returns how many bytes they are.
  */
-export function gatherTexts(
-  column: i32,
-  from: i32,
-  to: i32,
-  offsets: usize,
-  target: usize,
-): i32 {
+export function gatherTexts(column: i32, from: i32, to: i32, offsets: usize, target: usize): i32 {
   const references = load<usize>(columnAt(column), VALUES);
   let used: u32 = 0;
   for (let row = from; row < to; row++) {

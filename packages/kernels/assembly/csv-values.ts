@@ -63,12 +63,11 @@ const DOUBLE_BYTES: usize = 400;
 const EXACT_POWER: i32 = 22;
 const EXACT_MANTISSA: u64 = 1 << 53;
 const POWERS: StaticArray<f64> = [
-  1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
+  1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
   1e18, 1e19, 1e20, 1e21, 1e22,
 ];
 
-/** The host's parser for what is not exact in one step: the double nearest to the text. */
-@external("host", "parseDouble")
+/** Imported: the host's parser for what is not exact in one step, the double nearest to the text. */
 declare function parseDouble(address: usize, length: i32): f64;
 
 /**

@@ -22,10 +22,9 @@ export { beginCsvSum, sumCsv } from './csv-sum';
 export { inputAddress, inputBytes } from './input';
 export {
   encodePage,
+  greatestValue,
+  leastValue,
   pageAddress,
-  pageGreatest,
-  pageLeast,
   pageRowsMax,
-  pageValues,
 } from './page-encoder';
 export { sumHigh, sumLow } from './sum';

@@ -22,7 +22,6 @@ const RLE: i32 = 3;
 
 let least: i64 = 0;
 let greatest: i64 = 0;
-let values: i32 = 0;
 let pageAt: usize = 0;
 
 export function pageRowsMax(): i32 {
@@ -34,16 +33,12 @@ export function pageAddress(): usize {
   return pageAt;
 }
 
-/** The least and the greatest value of the last page; of no use if it has none. */
-export function pageLeast(): i64 {
+/** The least and the greatest value of the column chunk so far; of no use if it has none. */
+export function leastValue(): i64 {
   return least;
 }
-export function pageGreatest(): i64 {
+export function greatestValue(): i64 {
   return greatest;
-}
-/** Values of the last page that are not null. */
-export function pageValues(): i32 {
-  return values;
 }
 
 /**
@@ -55,9 +50,10 @@ export function encodePage(column: i32, from: i32, to: i32): i32 {
   const rows = to - from;
   const validity = validityOf(column) + (<usize>from >> 3);
   const present = rowGroupNulls(column) == 0 ? rows : countValid(validity, rows);
-  values = present;
-  least = i64.MAX_VALUE;
-  greatest = i64.MIN_VALUE;
+  if (from == 0) {
+    least = i64.MAX_VALUE;
+    greatest = i64.MIN_VALUE;
+  }
   let at = writeLevels(body, validity, rows, present);
   const source = valuesOf(column) + ((<usize>from) << 3);
   if (present < rows) closeGaps(source, validity, rows);

@@ -27,13 +27,8 @@ export interface RowLimits {
 /** Why reading has ended: a fault of the file, or a value that is not of its column's type. */
 export type RowsFault = 'fault' | 'contradiction';
 
-/** A page of a column chunk, and what a footer says of it. */
-export interface EncodedPage {
-  /** Valid until the next call. */
-  readonly bytes: Uint8Array;
-  /** Values that are not null. */
-  readonly values: number;
-  /** Of no use if there are no values. */
+/** The least and the greatest value of a column. */
+export interface Bounds {
   readonly least: bigint;
   readonly greatest: bigint;
 }
@@ -76,8 +71,11 @@ export interface CsvRows {
   booleans(column: number): Uint8Array;
   /** The texts of rows `[from, to)` of a string column. */
   texts(column: number, from: number, to: number): GatheredTexts;
-  /** The pages of a long, date or timestamp column; the column's values are of no use after. */
-  pages(column: number): Generator<EncodedPage>;
+  /**
+   * The pages of a long, date or timestamp column, each valid until the next; returns the bounds,
+   * or undefined if there is no value. The column's values are of no use after.
+   */
+  pages(column: number): Generator<Uint8Array, Bounds | undefined>;
   /** Starts the next row group. */
   beginRowGroup(): void;
 }
@@ -172,13 +170,10 @@ export function createCsvRows(module: WebAssembly.Module, limits: RowLimits): Cs
       const pageRows = kernels.pageRowsMax();
       for (let from = 0; from < rows; from += pageRows) {
         const bytes = kernels.encodePage(column, from, Math.min(rows, from + pageRows));
-        yield {
-          bytes: new Uint8Array(buffer, kernels.pageAddress(), bytes),
-          values: kernels.pageValues(),
-          least: kernels.pageLeast(),
-          greatest: kernels.pageGreatest(),
-        };
+        yield new Uint8Array(buffer, kernels.pageAddress(), bytes);
       }
+      if (kernels.rowGroupNulls(column) === rows) return undefined;
+      return { least: kernels.leastValue(), greatest: kernels.greatestValue() };
     },
     beginRowGroup: () => kernels.beginRowGroup(),
   };

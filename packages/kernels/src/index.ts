@@ -1,10 +1,10 @@
 export { type ColumnChunkKind, type ColumnChunkSummer, columnChunkSummer } from './column-chunk.js';
 export { type CsvSummer, csvSummer } from './csv.js';
 export {
+  type Bounds,
   type ColumnType,
   type CsvRows,
   createCsvRows,
-  type EncodedPage,
   type GatheredTexts,
   type RowLimits,
   type RowsFault,

@@ -34,9 +34,8 @@ export interface KernelExports {
   pageRowsMax(): number;
   encodePage(column: number, from: number, to: number): number;
   pageAddress(): number;
-  pageLeast(): bigint;
-  pageGreatest(): bigint;
-  pageValues(): number;
+  leastValue(): bigint;
+  greatestValue(): bigint;
 }
 
 /**
@@ -57,7 +56,8 @@ export async function compileKernels(): Promise<WebAssembly.Module> {
 /** Makes an instance of the compiled module, with what it asks of its host. */
 export function instantiate(module: WebAssembly.Module): KernelExports {
   const instance = new WebAssembly.Instance(module, {
-    host: {
+    // AssemblyScript's name for the file that declares the import.
+    'csv-values': {
       parseDouble(address: number, length: number): number {
         return Number(Buffer.from(exports.memory.buffer, address, length).toString('latin1'));
       },

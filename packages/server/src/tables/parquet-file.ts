@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import type { ColumnType, EncodedPage } from '@tally/kernels';
+import type { Bounds, ColumnType } from '@tally/kernels';
 import type { ColumnChunk, ColumnMetaData, FileMetaData, RowGroup, SchemaElement } from 'hyparquet';
 import { parquetMetadata } from 'hyparquet';
 import { ByteWriter } from 'hyparquet-writer';
@@ -19,7 +19,11 @@ export interface ColumnRange {
 export interface ParquetFile {
   beginRowGroup(rows: number): void;
   /** Writes a column of the row group page by page. */
-  writePages(field: TableField, nulls: number, pages: Iterable<EncodedPage>): void;
+  writePages(
+    field: TableField,
+    nulls: number,
+    pages: Generator<Uint8Array, Bounds | undefined>,
+  ): void;
   /** Takes over columns of the row group from a Parquet file of one row group that has them only. */
   copyColumns(file: Uint8Array<ArrayBuffer>): void;
   /** Writes the footer. Returns the file's size, and where each column of pages is. */
@@ -62,16 +66,9 @@ export function createParquetFile(fd: number, fields: readonly TableField[]): Pa
     writePages({ field, type }, nulls, pages) {
       const from = position;
       const rows = rowGroups.at(-1)?.num_rows ?? 0n;
-      let bounds: readonly [least: bigint, greatest: bigint] | undefined;
-      for (const page of pages) {
-        write(page.bytes);
-        if (page.values === 0) continue;
-        const [least, greatest] = bounds ?? [page.least, page.greatest];
-        bounds = [
-          page.least < least ? page.least : least,
-          page.greatest > greatest ? page.greatest : greatest,
-        ];
-      }
+      let page = pages.next();
+      for (; !page.done; page = pages.next()) write(page.value);
+      const bounds = page.value;
       const bytes = position - from;
       const known = ranges.get(field) ?? [];
       ranges.set(field, known);
@@ -88,7 +85,10 @@ export function createParquetFile(fd: number, fields: readonly TableField[]): Pa
         data_page_offset: BigInt(from),
         statistics: {
           null_count: BigInt(nulls),
-          ...(bounds && { min_value: bound(bounds[0]), max_value: bound(bounds[1]) }),
+          ...(bounds && {
+            min_value: bound(bounds.least),
+            max_value: bound(bounds.greatest),
+          }),
         },
       });
     },
@@ -101,8 +101,7 @@ export function createParquetFile(fd: number, fields: readonly TableField[]): Pa
         throw new Error(`parquet-wasm wrote other rows than the ${rows} that it was given`);
       }
       const columns = group.columns.map(({ meta_data }) => meta_data as ColumnMetaData);
-      const ends = columns.map((column) => startOf(column) + column.total_compressed_size);
-      const end = ends.reduce((a, b) => (a > b ? a : b), BigInt(magic.length));
+      const ends = columns.map((c) => Number(startOf(c) + c.total_compressed_size));
       const shift = BigInt(position - magic.length);
       for (const column of columns) {
         const { data_page_offset, dictionary_page_offset } = column;
@@ -114,7 +113,7 @@ export function createParquetFile(fd: number, fields: readonly TableField[]): Pa
           }),
         });
       }
-      write(file.subarray(magic.length, Number(end)));
+      write(file.subarray(magic.length, Math.max(...ends)));
     },
 
     finish() {
