@@ -94,6 +94,20 @@ export const numberOptions = {
     max: 256 * MiB,
     help: 'most decoded bytes of one Parquet row group (a single longer row makes its own)',
   },
+  sumCacheEntries: {
+    unit: 'sums',
+    fallback: 100_000,
+    min: 0,
+    max: 10_000_000,
+    help: 'sums of single files that are kept, because files never change; 0 keeps none',
+  },
+  catalogCacheEntries: {
+    unit: 'entries',
+    fallback: 50_000,
+    min: 0,
+    max: 10_000_000,
+    help: 'entries of the catalog (a column of a chunk each) that are kept in memory',
+  },
   openFilesMax: {
     unit: 'files',
     fallback: 256,

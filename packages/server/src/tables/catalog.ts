@@ -1,33 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { Mutex } from 'async-mutex';
+import type { ChunkIndex, ColumnEntry, IndexState } from './chunk-index.js';
 import {
+  type CommittedEntry,
   type DeltaLog,
   ForeignLogError,
   type LogEntry,
   type LoggedChunk,
   UncertainCommitError,
 } from './delta-log.js';
-import { type ChunkColumn, planChunk, samePlan, type TableField } from './schema.js';
+import type { ColumnRange } from './parquet-file.js';
+import { planChunk, samePlan, type TableField } from './schema.js';
 import type { IngestedChunk } from './worker.js';
-
-/** A column of a chunk: its place in the CSV header, and the table's field that holds it. */
-export interface ColumnPlace {
-  readonly index: number;
-  readonly field: TableField | null;
-}
-
-/** A chunk of the table, for reading. Chunks with the same header share their columns. */
-export interface Chunk {
-  readonly id: string;
-  /** Counts from 1 in the order of the uploads. */
-  readonly number: number;
-  readonly columns: ReadonlyMap<string, ColumnPlace>;
-}
 
 /** What the table holds: its chunks and their fields, as the log says. */
 export interface Catalog {
-  /** The chunks of every upload that was acknowledged. */
-  chunks(): Promise<readonly Chunk[]>;
+  /** How many chunks the table has: those of every upload that was acknowledged. */
+  chunks(): Promise<number>;
+  /** A column in every chunk that has it and whose upload was acknowledged. */
+  column(name: string): Promise<readonly ColumnEntry[]>;
   /** The table's fields, to plan a chunk by. */
   fields(): Promise<readonly TableField[]>;
   /**
@@ -37,53 +28,141 @@ export interface Catalog {
    * Throws UncertainCommitError: then the chunk's files must stay where they are.
    */
   commit(id: string, chunk: IngestedChunk): Promise<boolean>;
+  close(): Promise<void>;
 }
 
 /** The table cannot be used; the message says why and what to do. */
 export class TableStoppedError extends Error {}
 
-interface State {
-  readonly chunks: Chunk[];
-  fields: readonly TableField[];
-  tableId: string;
-  nextVersion: number;
-  stopped: string | undefined;
+/** Where the integers of chunks that the log knows, and the index does not, are in their files. */
+export type ReadRanges = (
+  chunkIds: readonly string[],
+) => Promise<readonly ReadonlyMap<string, readonly ColumnRange[]>[]>;
+
+interface State extends IndexState {
+  readonly stopped: string | undefined;
 }
 
+/** A chunk that waits for its commit. */
+interface Waiting {
+  readonly id: string;
+  readonly ingested: IngestedChunk;
+  resolve(isCommitted: boolean): void;
+  reject(error: unknown): void;
+}
+
+/** Chunks of one commit: its text is made and parsed on the main thread. */
+const commitChunksMax = 64;
+
 /**
- * Opens the catalog: reads the whole log.
+ * Opens the catalog: reads what the index has not taken in of the log yet.
  *
  * One mutex guards everything shared here; it is never held while a file is read or written.
- * Commits pass one after the other through a queue of their own.
+ * Commits pass one after the other through a queue of their own; chunks that arrive while one is
+ * under way go into the next one together.
  */
-export async function openCatalog(log: DeltaLog): Promise<Catalog> {
+export async function openCatalog(
+  log: DeltaLog,
+  index: ChunkIndex,
+  readRanges: ReadRanges,
+): Promise<Catalog> {
   const mutex = new Mutex();
   const committer = new Mutex();
-  const shareColumns = createColumnSharing();
-  const state: State = {
-    chunks: [],
-    fields: [],
-    tableId: randomUUID(),
+  const waiting: Waiting[] = [];
+  const empty: State = {
+    tableId: undefined,
     nextVersion: 0,
+    lastDigest: undefined,
+    chunks: 0,
+    fields: [],
     stopped: undefined,
   };
+  let state: State = { ...empty, ...(await stateOf(index, log)) };
 
-  function publish(entry: LogEntry): void {
-    state.nextVersion = entry.version + 1;
-    state.fields = entry.fields ?? state.fields;
-    state.tableId = entry.tableId ?? state.tableId;
-    if (entry.chunk === undefined) return;
-    const { id, columns } = entry.chunk;
-    state.chunks.push({ id, number: state.chunks.length + 1, columns: shareColumns(columns) });
-  }
-
-  const stop = (reason: Error): Promise<void> =>
+  const publish = (change: Partial<State>): Promise<void> =>
     mutex.runExclusive(() => {
-      state.stopped = `the table is stopped: ${reason.message}`;
+      state = { ...state, ...change };
     });
 
+  const stop = ({ message }: Error): Promise<void> =>
+    publish({ stopped: `the table is stopped: ${message}` });
+
+  const read = <T>(value: (state: State) => T): Promise<T> =>
+    mutex.runExclusive(() => {
+      if (state.stopped !== undefined) throw new TableStoppedError(state.stopped);
+      return value(state);
+    });
+
+  /** Puts entries of the log into the index, and then shows them. */
+  async function takeIn(
+    entries: readonly CommittedEntry[],
+    ranges: readonly ReadonlyMap<string, readonly ColumnRange[]>[],
+  ): Promise<void> {
+    const chunks = entries.flatMap((entry) => entry.chunks);
+    const next = entries.reduce<IndexState>(
+      ({ tableId, fields, chunks }, entry) => ({
+        tableId: entry.tableId ?? tableId,
+        nextVersion: entry.version + 1,
+        lastDigest: entry.digest,
+        chunks: chunks + entry.chunks.length,
+        fields: entry.fields ?? fields,
+      }),
+      state,
+    );
+    await index.add(
+      chunks.map((chunk, i) => ({ ...chunk, ranges: ranges[i] ?? new Map() })),
+      next,
+    );
+    await publish(next);
+  }
+
+  /** Takes in what is in the log already; another engine's VACUUM leaves entries, for example. */
+  async function catchUp(): Promise<void> {
+    let entries: CommittedEntry[] = [];
+    async function takeInRead(): Promise<void> {
+      const chunks = entries.flatMap((entry) => entry.chunks);
+      await takeIn(entries, await readRanges(chunks.map(({ id }) => id)));
+      entries = [];
+    }
+    try {
+      for await (const entry of log.read(state.nextVersion, state.fields)) {
+        if (entries.push(entry) === commitChunksMax) await takeInRead();
+      }
+    } catch (error) {
+      if (!(error instanceof ForeignLogError)) throw error;
+      await stop(error);
+    }
+    if (entries.length > 0) await takeInRead();
+  }
+
+  /** Commits chunks that wait, in one commit; those whose plan no longer holds are told so. */
+  async function commitTogether(): Promise<void> {
+    const group = waiting.splice(0, commitChunksMax);
+    try {
+      for (;;) {
+        const now = await read((state) => state);
+        const { entry, planned } = entryOf(now, group);
+        if (planned.length > 0) {
+          const committed = await append(entry);
+          if (committed === undefined) {
+            await catchUp();
+            continue;
+          }
+          await takeIn(
+            [committed],
+            planned.map(({ ingested }) => ingested.ranges),
+          );
+        }
+        for (const chunk of group) chunk.resolve(planned.includes(chunk));
+        return;
+      }
+    } catch (error) {
+      for (const chunk of group) chunk.reject(error);
+    }
+  }
+
   /** Adds the entry to the log; if nobody knows whether it is there, the table is stopped. */
-  async function append(entry: LogEntry & { readonly chunk: LoggedChunk }): Promise<boolean> {
+  async function append(entry: LogEntry): Promise<CommittedEntry | undefined> {
     try {
       return await log.append(entry);
     } catch (error) {
@@ -92,65 +171,48 @@ export async function openCatalog(log: DeltaLog): Promise<Catalog> {
     }
   }
 
-  /** Takes in what is in the log already; another engine's VACUUM leaves entries, for example. */
-  async function catchUp(): Promise<void> {
-    try {
-      for await (const entry of log.read(state.nextVersion, state.fields)) {
-        await mutex.runExclusive(() => publish(entry));
-      }
-    } catch (error) {
-      if (!(error instanceof ForeignLogError)) throw error;
-      await stop(error);
-    }
-  }
-
-  const read = <T>(value: () => T): Promise<T> =>
-    mutex.runExclusive(() => {
-      if (state.stopped !== undefined) throw new TableStoppedError(state.stopped);
-      return value();
-    });
-
   await catchUp();
   return {
-    chunks: () => read(() => state.chunks.slice()),
-    fields: () => read(() => state.fields),
+    chunks: () => read(({ chunks }) => chunks),
+    fields: () => read(({ fields }) => fields),
+    column: async (name) => index.column(name, await read(({ chunks }) => chunks)),
     commit: (id, ingested) =>
-      committer.runExclusive(async () => {
-        for (;;) {
-          const now = await read(() => ({ ...state }));
-          const plan = planChunk(now.fields, ingested.columns);
-          if (!samePlan(plan, ingested.plan)) return false;
-          const entry = entryOf(now, id, ingested, plan.fields);
-          if (await append(entry)) {
-            await mutex.runExclusive(() => publish(entry));
-            return true;
-          }
-          await catchUp();
-        }
+      new Promise((resolve, reject) => {
+        waiting.push({ id, ingested, resolve, reject });
+        void committer.runExclusive(async () => {
+          if (waiting.length > 0) await commitTogether();
+        });
       }),
+    close: () => index.close(),
   };
 }
 
+/** The state of the index; cleared first if it is not of this log, which a backup may have brought. */
+async function stateOf(index: ChunkIndex, log: DeltaLog): Promise<IndexState | undefined> {
+  const state = index.state();
+  if (state === undefined || state.nextVersion === 0) return undefined;
+  if ((await log.digest(state.nextVersion - 1)) === state.lastDigest) return state;
+  await index.clear();
+  return undefined;
+}
+
+/** The commit of those chunks whose plan still holds, each planned after the ones before it. */
 function entryOf(
   { nextVersion, tableId, fields }: State,
-  id: string,
-  { plan, rows, csvBytes, parquetBytes }: IngestedChunk,
-  fieldsAfter: readonly TableField[],
-): LogEntry & { chunk: LoggedChunk } {
-  const chunk = { id, rows, csvBytes, parquetBytes, columns: plan.columns };
+  group: readonly Waiting[],
+): { entry: LogEntry; planned: Waiting[] } {
+  const planned: Waiting[] = [];
+  const chunks: LoggedChunk[] = [];
+  let fieldsAfter = fields;
+  for (const chunk of group) {
+    const { rows, csvBytes, parquetBytes, columns } = chunk.ingested;
+    const plan = planChunk(fieldsAfter, columns);
+    if (!samePlan(plan, chunk.ingested.plan)) continue;
+    fieldsAfter = plan.fields;
+    planned.push(chunk);
+    chunks.push({ id: chunk.id, rows, csvBytes, parquetBytes, columns: plan.columns });
+  }
   const changed = nextVersion === 0 || fieldsAfter.length > fields.length;
-  return { version: nextVersion, chunk, ...(changed && { fields: fieldsAfter, tableId }) };
-}
-
-/** Chunks with the same columns get the same map: most tables have one header, not thousands. */
-function createColumnSharing() {
-  const known = new Map<string, ReadonlyMap<string, ColumnPlace>>();
-  return (columns: readonly ChunkColumn[]): ReadonlyMap<string, ColumnPlace> => {
-    const key = JSON.stringify(columns.map(({ name, field }) => [name, field?.field]));
-    const found = known.get(key);
-    if (found !== undefined) return found;
-    const made = new Map(columns.map(({ name, field }, index) => [name, { index, field }]));
-    known.set(key, made);
-    return made;
-  };
+  const schema = changed && { fields: fieldsAfter, tableId: tableId ?? randomUUID() };
+  return { entry: { version: nextVersion, chunks, ...schema }, planned };
 }

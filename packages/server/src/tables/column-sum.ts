@@ -1,8 +1,10 @@
 import path from 'node:path';
-import type { Chunk } from './catalog.js';
+import type { Catalog } from './catalog.js';
+import type { ColumnEntry } from './chunk-index.js';
 import type { ChunkLimits } from './csv-faults.js';
 import type { TableFolders } from './files.js';
 import type { TablePool } from './pool.js';
+import type { SumCache } from './sum-cache.js';
 import type { ColumnFile } from './worker.js';
 
 /** Which of a chunk's two files to read. */
@@ -11,77 +13,140 @@ export type Format = 'csv' | 'parquet';
 /** What a sum needs of its table. */
 export interface SumContext {
   readonly folders: TableFolders;
+  readonly catalog: Catalog;
   readonly pool: TablePool;
+  readonly cache: SumCache;
   readonly limits: ChunkLimits;
   /** Batches of one sum that are worked on at once. */
   readonly parallel: number;
 }
 
 /** An exact total, however large, or one sentence on why there is none. */
-export type SumResult = { readonly total: bigint } | { readonly error: string };
+export type SumResult = ColumnTotal | { readonly error: string };
 
-/** Files of one task: enough to outweigh the way to the thread, few enough to share threads. */
-const batchFilesMax = 8;
-
-/** A chunk that has values in the column, and the file to read them from. */
-interface Part {
-  readonly chunk: Chunk;
-  readonly file: ColumnFile;
+export interface ColumnTotal {
+  readonly total: bigint;
+  /** Files whose sum was in the cache, and files that were read. */
+  readonly cacheHits: number;
+  readonly filesRead: number;
 }
 
-/** Sums one column over `chunks`; those without it, or without a value in it, add nothing. */
+/** A file to be read for a sum. */
+interface Part {
+  readonly entry: ColumnEntry;
+  readonly file: ColumnFile;
+  /** Bytes that are read of it, or about as many. */
+  readonly bytes: number;
+}
+
+/**
+ * Sums one column over every chunk that was acknowledged; those without it, or without a value in
+ * it, add nothing.
+ *
+ * Rejects with the signal's reason once that is aborted; the threads then stop as well.
+ */
 export async function sumColumn(
   context: SumContext,
-  chunks: readonly Chunk[],
   column: string,
   format: Format,
+  signal: AbortSignal,
 ): Promise<SumResult> {
-  const parts: Part[] = [];
-  for (const chunk of chunks) {
-    const place = chunk.columns.get(column);
-    if (place === undefined || place.field === null) continue;
-    const csv: ColumnFile = {
-      format: 'csv',
-      path: path.join(context.folders.csv, `${chunk.id}.csv`),
-      column: place.index,
-      columns: chunk.columns.size,
-    };
-    // Both formats say the same of a column that is no integer: what its CSV file says.
-    if (place.field.type !== 'long') return sumParts(context, column, [{ chunk, file: csv }]);
-    const parquetPath = path.join(context.folders.parquet, `${chunk.id}.parquet`);
-    const parquet: ColumnFile = { format: 'parquet', path: parquetPath, field: place.field.field };
-    parts.push({ chunk, file: format === 'csv' ? csv : parquet });
+  const entries = await context.catalog.column(column);
+  // Both formats say the same of a column that is no integer: what its CSV file says.
+  const foreign = entries.find(({ type }) => type !== null && type !== 'long');
+  if (foreign !== undefined) {
+    return sumParts(context, column, 'csv', [partOf(context, foreign, 'csv')], signal);
   }
-  return sumParts(context, column, parts);
+  let total = 0n;
+  let cacheHits = 0;
+  const parts: Part[] = [];
+  for (const entry of entries) {
+    if (entry.type === null) continue;
+    const known = context.cache.get(entry.chunkId, format, column);
+    if (known === undefined) {
+      parts.push(partOf(context, entry, format));
+    } else {
+      total += known;
+      cacheHits++;
+    }
+  }
+  const read = await sumParts(context, column, format, parts, signal);
+  if ('error' in read) return read;
+  return { total: total + read.total, cacheHits, filesRead: read.filesRead };
+}
+
+function partOf({ folders }: SumContext, entry: ColumnEntry, format: Format): Part {
+  const { chunkId, csvBytes, place, columns, ranges } = entry;
+  if (format === 'csv') {
+    const file = path.join(folders.csv, `${chunkId}.csv`);
+    return { entry, bytes: csvBytes, file: { format, path: file, column: place, columns } };
+  }
+  const bytes = ranges?.reduce((sum, range) => sum + range.bytes, 0) ?? csvBytes / columns;
+  const file = path.join(folders.parquet, `${chunkId}.parquet`);
+  return { entry, bytes, file: { format, path: file, field: entry.field ?? '', ranges } };
 }
 
 async function sumParts(
   context: SumContext,
   column: string,
+  format: Format,
   parts: readonly Part[],
+  signal: AbortSignal,
 ): Promise<SumResult> {
-  const { pool, limits, parallel } = context;
-  const batchFiles = Math.min(batchFilesMax, Math.ceil(parts.length / (parallel * 2)));
+  const { pool, limits, parallel, cache } = context;
+  const batches = batchesOf(parts, parallel);
+  // Shared with the threads: they look at it between pieces of a file.
+  const stop = new Int32Array(new SharedArrayBuffer(4));
   let total = 0n;
-  let next = 0;
   let error: string | undefined;
 
   // Each sum has a bounded number of batches in the pool, so that sums share it fairly.
   async function takeBatches(): Promise<void> {
-    while (next < parts.length && error === undefined) {
-      const batch = parts.slice(next, next + batchFiles);
-      next += batch.length;
-      const partial = await pool.sum({ files: batch.map(({ file }) => file), limits });
-      if ('fault' in partial) {
-        const number = batch[partial.index]?.chunk.number;
-        const where = `in chunk ${number}, ${partial.fault}`;
+    for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
+      if (error !== undefined || signal.aborted) return;
+      const result = await pool.sum({ files: batch.map(({ file }) => file), limits, stop });
+      if ('fault' in result) {
+        const number = batch[result.index]?.entry.chunkNumber;
+        const where = `in chunk ${number}, ${result.fault}`;
         error ??= `column ${JSON.stringify(column)} cannot be summed: ${where}`;
-      } else {
-        total += partial.total;
+        continue;
+      }
+      for (const [i, sum] of result.sums.entries()) {
+        total += sum;
+        cache.set((batch[i] as Part).entry.chunkId, format, column, sum);
       }
     }
   }
 
-  await Promise.all(Array.from({ length: parallel }, takeBatches));
-  return error === undefined ? { total } : { error };
+  const onAbort = () => Atomics.store(stop, 0, 1);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.all(Array.from({ length: parallel }, takeBatches));
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+  signal.throwIfAborted();
+  return error === undefined ? { total, cacheHits: 0, filesRead: parts.length } : { error };
+}
+
+/** Batches for each thread: several, so that none is idle while another has much left. */
+const batchesPerThread = 4;
+const batchFilesMax = 256;
+
+/** Files that are read one after the other in one task: many small ones, or a large one alone. */
+function batchesOf(parts: readonly Part[], parallel: number): Part[][] {
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const batchBytes = bytes / (parallel * batchesPerThread);
+  const batches: Part[][] = [];
+  let batch: Part[] = [];
+  let used = 0;
+  for (const part of parts) {
+    if (batch.length === 0) batches.push(batch);
+    batch.push(part);
+    used += part.bytes;
+    if (used < batchBytes && batch.length < batchFilesMax) continue;
+    batch = [];
+    used = 0;
+  }
+  return batches;
 }

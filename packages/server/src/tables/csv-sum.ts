@@ -18,9 +18,11 @@ export function sumCsvColumn(
   column: number,
   columns: number,
   limits: ChunkLimits,
+  throwIfStopped: () => void,
 ): bigint {
   const summer = csvSummer(kernels, column, columns);
   for (const piece of readPieces(fd, kernels.input, csvText(fd), pieceBytes)) {
+    throwIfStopped();
     const used = summer.add(piece.length, piece.isLast);
     if (used === undefined) break;
     piece.used = used;

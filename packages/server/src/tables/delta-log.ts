@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { link, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ColumnType } from '@tally/kernels';
@@ -27,7 +27,13 @@ export interface LogEntry {
   /** The table's fields from this version on, if the commit changed them. */
   readonly fields?: readonly TableField[];
   readonly tableId?: string;
-  readonly chunk?: LoggedChunk;
+  /** The chunks that it added, in their order. */
+  readonly chunks: readonly LoggedChunk[];
+}
+
+/** A commit that is in the log; its digest tells it from any other of the same version. */
+export interface CommittedEntry extends LogEntry {
+  readonly digest: string;
 }
 
 /** The log holds something that Tally did not write, or cannot read: the table is stopped. */
@@ -58,59 +64,76 @@ const fileOf = (version: number) => `${String(version).padStart(20, '0')}.json`;
 
 /** The log of one table: commits, each a file that is put if absent. */
 export interface DeltaLog {
+  /** The digest of a commit; undefined if there is none of that version. */
+  digest(version: number): Promise<string | undefined>;
   /** Reads the commits from `version` on, in order. Throws ForeignLogError. */
-  read(version: number, fields: readonly TableField[]): AsyncGenerator<LogEntry>;
+  read(version: number, fields: readonly TableField[]): AsyncGenerator<CommittedEntry>;
   /**
-   * Adds a commit, durable once this resolves (if the log syncs); false if the version exists.
+   * Adds a commit, durable once this resolves (if the log syncs); undefined if the version exists.
    *
    * Throws UncertainCommitError if only a restart can tell whether the commit is on disk; on any
    * other error nothing was added.
    */
-  append(entry: LogEntry & { readonly chunk: LoggedChunk }): Promise<boolean>;
+  append(entry: LogEntry): Promise<CommittedEntry | undefined>;
 }
 
+const missing = (version: number) =>
+  new ForeignLogError(
+    `the table's log (_delta_log/${fileOf(version)}) is missing, but later commits are there`,
+  );
+
 export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
-  async function* read(from: number, known: readonly TableField[]): AsyncGenerator<LogEntry> {
+  async function* read(from: number, known: readonly TableField[]): AsyncGenerator<CommittedEntry> {
     const names = (await readdir(folders.log)).filter((name) => /^[0-9]{20}\.json$/.test(name));
     const commits = new Set(names);
+    let version = 0;
+    // What was read before must still be there: a sum must leave nothing out.
+    while (version < from && commits.has(fileOf(version))) version++;
+    if (version < from) throw missing(version);
     let fields = known;
-    let version = from;
     for (; commits.has(fileOf(version)); version++) {
       const text = await readFile(path.join(folders.log, fileOf(version)), 'utf8');
       const entry = parseCommit(version, text, fields);
       fields = entry.fields ?? fields;
-      yield entry;
+      yield { ...entry, digest: digestOf(text) };
     }
-    if (names.some((name) => name > fileOf(version))) {
-      throw new ForeignLogError(
-        `the table's log (_delta_log/${fileOf(version)}) is missing, but later commits are there`,
-      );
-    }
+    if (names.some((name) => name > fileOf(version))) throw missing(version);
   }
 
   return {
     read,
+    async digest(version) {
+      try {
+        return digestOf(await readFile(path.join(folders.log, fileOf(version))));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
     async append(entry) {
+      const text = commitText(entry);
       const spooled = path.join(folders.spool, `${randomUUID()}.json`);
       const target = path.join(folders.log, fileOf(entry.version));
       try {
-        await writeNewFile(spooled, commitText(entry), sync);
+        await writeNewFile(spooled, text, sync);
         // A link, unlike a rename, fails when the name exists.
         await link(spooled, target);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
         throw error;
       } finally {
         // What stays behind is removed at the next start.
         await rm(spooled, { force: true }).catch(() => {});
       }
       if (sync) await syncPath(folders.log).catch(throwUncertain);
-      return true;
+      return { ...entry, digest: digestOf(text) };
     },
   };
 }
 
-function commitText({ version, fields, tableId, chunk }: LogEntry & { chunk: LoggedChunk }) {
+const digestOf = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
+
+function commitText({ version, fields, tableId, chunks }: LogEntry): string {
   const now = Date.now();
   const actions: object[] = [];
   if (version === 0) actions.push({ protocol: { minReaderVersion: 1, minWriterVersion: 2 } });
@@ -126,24 +149,28 @@ function commitText({ version, fields, tableId, chunk }: LogEntry & { chunk: Log
       },
     });
   }
-  const stored: StoredChunk = {
-    id: chunk.id,
-    csvBytes: chunk.csvBytes,
-    columns: chunk.columns.map(({ name, field }) => [name, field?.field ?? null]),
-  };
-  actions.push({
-    add: {
-      path: `parquet/${chunk.id}.parquet`,
-      partitionValues: {},
-      size: chunk.parquetBytes,
-      modificationTime: now,
-      dataChange: true,
-      stats: JSON.stringify({ numRecords: chunk.rows }),
-      tags: { [chunkTag]: JSON.stringify(stored) },
-    },
-  });
+  actions.push(...chunks.map((chunk) => addAction(chunk, now)));
   actions.push({ commitInfo: { timestamp: now, operation: 'WRITE', engineInfo: 'Tally' } });
   return `${actions.map((action) => JSON.stringify(action)).join('\n')}\n`;
+}
+
+function addAction({ id, rows, csvBytes, parquetBytes, columns }: LoggedChunk, now: number) {
+  const stored: StoredChunk = {
+    id,
+    csvBytes,
+    columns: columns.map(({ name, field }) => [name, field?.field ?? null]),
+  };
+  return {
+    add: {
+      path: `parquet/${id}.parquet`,
+      partitionValues: {},
+      size: parquetBytes,
+      modificationTime: now,
+      dataChange: true,
+      stats: JSON.stringify({ numRecords: rows }),
+      tags: { [chunkTag]: JSON.stringify(stored) },
+    },
+  };
 }
 
 function schemaField({ field, type, column }: TableField): object {
@@ -169,9 +196,10 @@ function parseCommit(version: number, text: string, known: readonly TableField[]
     new ForeignLogError(`the table's log (_delta_log/${fileOf(version)}) ${why}`);
   const actions = parseActions(text);
   if (actions === undefined) throw stop('is not readable: a line of it is no JSON object');
-  const added = actions.find(({ add }) => add?.tags?.[chunkTag] !== undefined)?.add;
+  const added = actions.flatMap(({ add }) => (add === undefined ? [] : [add]));
+  const isTallys = added.length > 0 && added.every(({ tags }) => tags?.[chunkTag] !== undefined);
   // Other engines' VACUUM adds commits that change nothing: they hold a commitInfo only.
-  const ours = added === undefined ? ['commitInfo'] : tallyActions;
+  const ours = isTallys ? tallyActions : ['commitInfo'];
   const kinds = new Set(actions.flatMap((action) => Object.keys(action)));
   const foreign = [...kinds].filter((kind) => !ours.includes(kind));
   if (foreign.length > 0) {
@@ -184,7 +212,7 @@ function parseCommit(version: number, text: string, known: readonly TableField[]
   return {
     version,
     ...(metaData !== undefined && { fields, tableId: metaData.id }),
-    ...(added !== undefined && { chunk: parseChunk(added, fields) }),
+    chunks: added.map((add) => parseChunk(add, fields)),
   };
 }
 

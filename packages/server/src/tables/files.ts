@@ -8,6 +8,8 @@ export interface TableFolders {
   readonly delta: string;
   readonly parquet: string;
   readonly log: string;
+  /** The catalog's index: what the log and the Parquet footers say, for fast reading. */
+  readonly index: string;
   /** Work in progress; emptied at start. */
   readonly spool: string;
 }
@@ -25,6 +27,7 @@ export async function openTableFolders(
     delta,
     parquet: path.join(delta, 'parquet'),
     log: path.join(delta, '_delta_log'),
+    index: path.join(root, 'index'),
     spool: path.join(dataDir, 'tmp'),
   };
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true });

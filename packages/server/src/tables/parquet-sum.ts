@@ -2,25 +2,62 @@ import { fstatSync, readSync } from 'node:fs';
 import { type ColumnChunkKind, columnChunkSummer, PageFault } from '@tally/kernels';
 import { type FileMetaData, parquetMetadata } from 'hyparquet';
 import { kernels, readPieces } from './kernel.js';
+import { type ColumnRange, startOf } from './parquet-file.js';
 
 /**
  * The exact sum of an integer column of a Parquet file; nulls add nothing.
  *
- * Reads the footer and that column's bytes, nothing of other columns. Columns that the kernel does
- * not know are summed by parquet-wasm. Throws an Error that says what is damaged.
+ * Reads the column's bytes at `ranges`, nothing of other columns; the footer only where ranges are
+ * not known. Columns that the kernel does not know are summed by parquet-wasm. Throws an Error
+ * that says what is damaged.
  */
-export async function sumParquetColumn(fd: number, field: string): Promise<bigint> {
+export async function sumParquetColumn(
+  fd: number,
+  field: string,
+  ranges: readonly ColumnRange[] | undefined,
+  throwIfStopped: () => void,
+): Promise<bigint> {
+  const sumChunks = (chunks: readonly ColumnChunk[]) => {
+    let total = 0n;
+    for (const chunk of chunks) {
+      throwIfStopped();
+      total += sumColumnChunk(fd, chunk);
+    }
+    return total;
+  };
+  if (ranges !== undefined) return sumChunks(ranges.map((range) => ({ ...range, kind: written })));
   const { size } = fstatSync(fd);
   const footer = readFooter(fd, size);
   try {
-    return columnChunks(footer, field).reduce(
-      (total, chunk) => total + sumColumnChunk(fd, chunk),
-      0n,
-    );
+    return sumChunks(columnChunks(footer, field));
   } catch (error) {
     if (!(error instanceof PageFault && error.isUnsupported)) throw error;
     return sumByParquetWasm(fd, size, field);
   }
+}
+
+/** How Tally writes a column of integers. */
+const written: ColumnChunkKind = { type: 'INT64', codec: 'UNCOMPRESSED', optional: true };
+
+/** Where each column is that Tally has written as it writes integers, by field. */
+export function readColumnRanges(fd: number): Map<string, ColumnRange[]> {
+  const footer = readFooter(fd, fstatSync(fd).size);
+  const found = new Map<string, ColumnRange[]>();
+  for (const { name, type, num_children } of footer.schema) {
+    if (type !== 'INT64' || num_children) continue;
+    try {
+      const chunks = columnChunks(footer, name);
+      const isWritten = ({ kind }: ColumnChunk) => kind.codec === written.codec && kind.optional;
+      if (!chunks.every(isWritten)) continue;
+      found.set(
+        name,
+        chunks.map(({ from, bytes, values }) => ({ from, bytes, values })),
+      );
+    } catch (error) {
+      if (!(error instanceof PageFault)) throw error;
+    }
+  }
+  return found;
 }
 
 async function sumByParquetWasm(fd: number, size: number, field: string): Promise<bigint> {
@@ -54,11 +91,8 @@ function readRange(fd: number, from: number, to: number): Uint8Array<ArrayBuffer
 }
 
 /** Where a column's bytes are in one row group, and how they are to be read. */
-interface ColumnChunk {
+interface ColumnChunk extends ColumnRange {
   readonly kind: ColumnChunkKind;
-  readonly from: number;
-  readonly to: number;
-  readonly rows: number;
 }
 
 function columnChunks({ row_groups, schema }: FileMetaData, field: string): ColumnChunk[] {
@@ -75,26 +109,24 @@ function columnChunks({ row_groups, schema }: FileMetaData, field: string): Colu
     if (type !== 'INT64' && type !== 'INT32') throw new Error('the column holds no integers');
     // The kernel knows two codecs; anything else is for parquet-wasm.
     if (codec !== 'UNCOMPRESSED' && codec !== 'SNAPPY') throw new PageFault(-2);
-    const dataFrom = Number(chunk.data_page_offset);
-    const from = Math.min(dataFrom, Number(chunk.dictionary_page_offset ?? dataFrom));
     return {
       kind: { type, codec, optional: element.repetition_type === 'OPTIONAL' },
-      from,
-      to: from + Number(chunk.total_compressed_size),
-      rows: Number(chunk.num_values),
+      from: Number(startOf(chunk)),
+      bytes: Number(chunk.total_compressed_size),
+      values: Number(chunk.num_values),
     };
   });
 }
 
-function sumColumnChunk(fd: number, { kind, from, to, rows }: ColumnChunk): bigint {
+function sumColumnChunk(fd: number, { kind, from, bytes, values }: ColumnChunk): bigint {
   const { input } = kernels;
   const summer = columnChunkSummer(kernels, kind);
   let used = 0;
-  for (const piece of readPieces(fd, input, { from, to }, input.length)) {
+  for (const piece of readPieces(fd, input, { from, to: from + bytes }, input.length)) {
     piece.used = summer.addPages(piece.length);
     used += piece.used;
   }
   const sum = summer.result();
-  if (used !== to - from || sum.rows !== rows) throw new Error('a page of it is cut off');
+  if (used !== bytes || sum.rows !== values) throw new Error('a page of it is cut off');
   return sum.total;
 }

@@ -2,12 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { compileKernels } from '@tally/kernels';
 import { Piscina, type PiscinaTask, queueOptionsSymbol } from 'piscina';
-import type { Fault, IngestedChunk, IngestTask, PartialSum, SumTask } from './worker.js';
+import type { ColumnRange } from './parquet-file.js';
+import type { Fault, FileSums, IngestedChunk, IngestTask, RangesTask, SumTask } from './worker.js';
 
 /** The threads that work on table files. */
 export interface TablePool {
   ingest(task: IngestTask): Promise<IngestedChunk | Fault>;
-  sum(task: SumTask): Promise<PartialSum | (Fault & { readonly index: number })>;
+  sum(task: SumTask): Promise<FileSums | (Fault & { readonly index: number })>;
+  /** Of each file, where its columns of integers are. */
+  ranges(task: RangesTask): Promise<ReadonlyMap<string, ColumnRange[]>[]>;
   /** Ends all threads; tasks in progress are rejected. */
   close(): Promise<void>;
 }
@@ -41,13 +44,14 @@ export async function createTablePool(threads: number, conversionsMax: number): 
     resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 48 },
   });
   const runInTurn = createLanes({ ingest: conversionsMax, sum: threads - conversionsMax });
-  const run = <T>(name: Lane, task: object) =>
-    runInTurn(name, (lane) =>
+  const run = <T>(kind: Lane, name: string, task: object) =>
+    runInTurn(kind, (lane) =>
       piscina.run({ ...task, [queueOptionsSymbol]: { lane } }, { name }),
     ) as Promise<T>;
   return {
-    ingest: (task) => run('ingest', task),
-    sum: (task) => run('sum', task),
+    ingest: (task) => run('ingest', 'ingest', task),
+    sum: (task) => run('sum', 'sum', task),
+    ranges: (task) => run('sum', 'ranges', task),
     close: () => piscina.destroy(),
   };
 }

@@ -1,11 +1,14 @@
+import path from 'node:path';
 import type { TableServiceImplementation } from '@tally/stubs';
 import type { Config } from '../config.js';
 import { type Catalog, openCatalog, TableStoppedError } from './catalog.js';
+import { openChunkIndex } from './chunk-index.js';
 import { type Format, type SumContext, sumColumn } from './column-sum.js';
 import { openDeltaLog, UncertainCommitError } from './delta-log.js';
 import { openTableFolders } from './files.js';
 import { createUploadSlots, type IngestContext, upload } from './ingest.js';
 import { createTablePool } from './pool.js';
+import { createSumCache } from './sum-cache.js';
 
 /** The table and the threads that work on its files. */
 export interface Tables {
@@ -21,8 +24,13 @@ const defaultTable = 'default';
 export async function openTables(config: Config): Promise<Tables> {
   const sync = config.durability === 'fsync';
   const folders = await openTableFolders(config.dataDir, defaultTable, sync);
-  const catalog = await openCatalog(openDeltaLog(folders, sync));
   const pool = await createTablePool(config.tableThreads, config.conversionsMax);
+  const index = openChunkIndex(folders.index, config.catalogCacheEntries);
+  const catalog = await openCatalog(openDeltaLog(folders, sync), index, (chunkIds) =>
+    pool.ranges({
+      parquetPaths: chunkIds.map((id) => path.join(folders.parquet, `${id}.parquet`)),
+    }),
+  );
   const limits = {
     chunkColumnsMax: config.chunkColumnsMax,
     columnNameBytesMax: config.columnNameBytesMax,
@@ -35,8 +43,18 @@ export async function openTables(config: Config): Promise<Tables> {
   return {
     catalog,
     ingest: { folders, catalog, pool, limits, sync, slots },
-    sum: { folders, pool, limits, parallel: config.tableThreads },
-    close: () => pool.close(),
+    sum: {
+      folders,
+      catalog,
+      pool,
+      cache: createSumCache(config.sumCacheEntries),
+      limits,
+      parallel: config.tableThreads,
+    },
+    async close() {
+      await pool.close();
+      await catalog.close();
+    },
   };
 }
 
@@ -49,20 +67,20 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
       return error === undefined ? {} : { error };
     },
 
-    async colSum({ column, format }) {
-      const { catalog, sum } = await opening;
+    async colSum({ column, format }, { signal, trailer }) {
+      const { sum } = await opening;
       if (!isFormat(format)) {
         return {
           error: `the format ${JSON.stringify(format)} is unknown: csv or parquet is allowed`,
         };
       }
       if (column === '') return { error: 'the column name is empty: name the column to sum' };
-      const result = await sentenceIfStopped(async () =>
-        sumColumn(sum, await catalog.chunks(), column, format),
-      );
+      const result = await sentenceIfStopped(() => sumColumn(sum, column, format, signal));
       if (typeof result === 'string') return { error: result };
       if ('error' in result) return result;
-      const { total } = result;
+      const { total, cacheHits, filesRead } = result;
+      trailer.set('tally-sum-cache-hits', String(cacheHits));
+      trailer.set('tally-files-read', String(filesRead));
       if (BigInt.asIntN(64, total) === total) return { total };
       return { error: `the total of ${JSON.stringify(column)} is ${total}, which is past int64` };
     },

@@ -4,7 +4,8 @@ import { type ConvertedChunk, convertToParquet } from './convert.js';
 import type { ChunkLimits } from './csv-faults.js';
 import { CsvFault } from './csv-reader.js';
 import { sumCsvColumn } from './csv-sum.js';
-import { sumParquetColumn } from './parquet-sum.js';
+import type { ColumnRange } from './parquet-file.js';
+import { readColumnRanges, sumParquetColumn } from './parquet-sum.js';
 import type { TableField } from './schema.js';
 
 // The tasks of the table threads, each a function of one message. An Error loses its class on
@@ -80,46 +81,78 @@ export type ColumnFile =
       /** How many columns the header has. */
       readonly columns: number;
     }
-  | { readonly format: 'parquet'; readonly path: string; readonly field: string };
+  | {
+      readonly format: 'parquet';
+      readonly path: string;
+      readonly field: string;
+      /** Where the column's values are; undefined if the footer must be asked. */
+      readonly ranges: readonly ColumnRange[] | undefined;
+    };
 
 export interface SumTask {
   readonly files: readonly ColumnFile[];
   readonly limits: ChunkLimits;
+  /** Shared: once it is not 0, nobody waits for the answer. */
+  readonly stop: Int32Array;
 }
 
-/** The exact sum over all files of a task. */
-export interface PartialSum {
-  readonly total: bigint;
+/** The exact sum of each file of a task. */
+export interface FileSums {
+  readonly sums: readonly bigint[];
 }
 
-/** Sums one column over some files; a fault says at which place in the list its file is. */
-export async function sum(task: SumTask): Promise<PartialSum | (Fault & { index: number })> {
-  let total = 0n;
+/** Sums one column of each file; a fault says at which place in the list its file is. */
+export async function sum(task: SumTask): Promise<FileSums | (Fault & { index: number })> {
+  const sums: bigint[] = [];
   for (const [index, file] of task.files.entries()) {
     try {
-      total += await sumFile(file, task.limits);
+      sums.push(await sumFile(file, task));
     } catch (error) {
       return { fault: faultOf(error, file.format), index };
     }
   }
-  return { total };
+  return { sums };
 }
 
 // Where the server keeps its files is not for clients: a system error is told by its code.
 function faultOf(error: unknown, format: ColumnFile['format']): string {
-  if (error instanceof CsvFault) return error.message;
+  if (error instanceof CsvFault || error instanceof StoppedError) return error.message;
   const file = `its ${format === 'csv' ? 'CSV' : 'Parquet'} file`;
   const { code } = error as NodeJS.ErrnoException;
   if (code !== undefined) return `${file} cannot be read (${code})`;
   return `${file} is damaged: ${error instanceof Error ? error.message : error}`;
 }
 
-async function sumFile(file: ColumnFile, limits: ChunkLimits): Promise<bigint> {
+class StoppedError extends Error {}
+
+async function sumFile(file: ColumnFile, { limits, stop }: SumTask): Promise<bigint> {
+  const throwIfStopped = () => {
+    if (Atomics.load(stop, 0) !== 0) throw new StoppedError('the sum was cancelled');
+  };
+  throwIfStopped();
   const fd = openSync(file.path, 'r');
   try {
-    if (file.format === 'parquet') return await sumParquetColumn(fd, file.field);
-    return sumCsvColumn(fd, file.column, file.columns, limits);
+    if (file.format === 'csv') {
+      return sumCsvColumn(fd, file.column, file.columns, limits, throwIfStopped);
+    }
+    return await sumParquetColumn(fd, file.field, file.ranges, throwIfStopped);
   } finally {
     closeSync(fd);
   }
+}
+
+export interface RangesTask {
+  readonly parquetPaths: readonly string[];
+}
+
+/** Where the columns of integers of some Parquet files are, by field; of none, if it is damaged. */
+export function ranges({ parquetPaths }: RangesTask): ReadonlyMap<string, ColumnRange[]>[] {
+  return parquetPaths.map((file) => {
+    try {
+      return withFile(file, readColumnRanges);
+    } catch {
+      // A sum of it will say what is wrong.
+      return new Map();
+    }
+  });
 }

@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto';
+import type { ColumnType } from '@tally/kernels';
+import { open } from 'lmdb';
+import { LRUCache } from 'lru-cache';
+import type { ColumnRange } from './parquet-file.js';
+import type { ChunkColumn, TableField } from './schema.js';
+
+/** A chunk of the table, as it is put into the index. */
+export interface IndexedChunk {
+  /** Names the chunk's files. */
+  readonly id: string;
+  readonly csvBytes: number;
+  /** In the order of the CSV header. */
+  readonly columns: readonly ChunkColumn[];
+  /** By field: where the values of a column of integers are in the Parquet file. */
+  readonly ranges: ReadonlyMap<string, readonly ColumnRange[]>;
+}
+
+/** A column of one chunk: all that a sum of it needs to know. */
+export interface ColumnEntry {
+  readonly chunkId: string;
+  /** Counts from 1 in the order of the uploads. */
+  readonly chunkNumber: number;
+  readonly csvBytes: number;
+  /** The column's place in the CSV header, and how many columns that has. */
+  readonly place: number;
+  readonly columns: number;
+  /** The column's type in this chunk, null if it has no value there. */
+  readonly type: ColumnType | null;
+  /** The column's name in the Parquet file. */
+  readonly field: string | null;
+  /** Where the values are in the Parquet file; undefined if only its footer says. */
+  readonly ranges: readonly ColumnRange[] | undefined;
+}
+
+/** How far the index has taken in the table's log, and what the log says of the table. */
+export interface IndexState {
+  readonly tableId: string | undefined;
+  /** The version of the log's first commit that is not in the index. */
+  readonly nextVersion: number;
+  /** The digest of the last commit that is in the index. */
+  readonly lastDigest: string | undefined;
+  readonly chunks: number;
+  readonly fields: readonly TableField[];
+}
+
+/**
+ * What the log and the Parquet footers say of every column of every chunk, in LMDB.
+ *
+ * It can be lost: it is made anew from the log and the footers. In memory it takes what its cache
+ * of columns takes, however many chunks there are.
+ */
+export interface ChunkIndex {
+  /** The state as it was last stored; undefined for a new index. */
+  state(): IndexState | undefined;
+  /** Adds the chunks that follow those of the stored state, and stores the new one. */
+  add(chunks: readonly IndexedChunk[], state: IndexState): Promise<void>;
+  /** The entries of a column in the first `chunks` chunks, in order; of those that have it. */
+  column(name: string, chunks: number): Promise<readonly ColumnEntry[]>;
+  /** Forgets everything. */
+  clear(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the index in `folder`, or makes it. */
+export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIndex {
+  // A promise of lmdb's means visible: what a power loss takes is made anew from the log.
+  const environment = open({ path: folder, maxDbs: 4 });
+  const meta = environment.openDB<IndexState, string>('meta', {});
+  const columns = environment.openDB<StoredEntry, Buffer>('columns', { keyEncoding: 'binary' });
+  const cache = createColumnCache(cacheEntriesMax);
+
+  return {
+    state: () => meta.get('state'),
+
+    async add(chunks, state) {
+      let number = state.chunks - chunks.length;
+      await environment.transaction(() => {
+        for (const chunk of chunks) {
+          number++;
+          for (const [place, column] of chunk.columns.entries()) {
+            columns.put(keyOf(column.name, number), storedEntry(chunk, place, column));
+          }
+        }
+        meta.put('state', state);
+      });
+    },
+
+    async column(name, chunks) {
+      const known = cache?.get(name);
+      const entries = known === undefined ? [] : known.entries.slice();
+      let number = known?.chunks ?? 0;
+      const range = { start: keyOf(name, number + 1), end: keyOf(name, chunks + 1) };
+      let read = 0;
+      for (const { key, value } of columns.getRange(range)) {
+        entries.push(entryOf(key, value));
+        // Other calls have their turn: a million entries take seconds.
+        if (++read % entriesPerTurn === 0) await new Promise(setImmediate);
+      }
+      number = Math.max(number, chunks);
+      cache?.set(name, { chunks: number, entries });
+      return number > chunks ? entries.filter((entry) => entry.chunkNumber <= chunks) : entries;
+    },
+
+    async clear() {
+      cache?.clear();
+      await environment.transaction(() => {
+        columns.clearSync();
+        meta.clearSync();
+      });
+    },
+
+    close: () => environment.close(),
+  };
+}
+
+const entriesPerTurn = 4096;
+
+interface CachedColumn {
+  /** The chunks that were looked at. */
+  readonly chunks: number;
+  readonly entries: readonly ColumnEntry[];
+}
+
+/** Columns that were asked for last, of at most `entriesMax` entries in all; undefined for none. */
+function createColumnCache(entriesMax: number): LRUCache<string, CachedColumn> | undefined {
+  if (entriesMax === 0) return undefined;
+  return new LRUCache({
+    maxSize: entriesMax,
+    sizeCalculation: ({ entries }) => entries.length + 1,
+  });
+}
+
+/** An LMDB key has at most 1,978 bytes, a column's name up to 64 KiB: so its hash is the key. */
+function keyOf(column: string, chunkNumber: number): Buffer {
+  const key = Buffer.alloc(hashBytes + numberBytes);
+  createHash('sha256').update(column).digest().copy(key);
+  key.writeUIntBE(chunkNumber, hashBytes, numberBytes);
+  return key;
+}
+
+const hashBytes = 32;
+const numberBytes = 6;
+
+type StoredEntry = readonly [
+  chunkId: string,
+  csvBytes: number,
+  place: number,
+  columns: number,
+  type: ColumnType | null,
+  field: string | null,
+  /** From, bytes and values of each range. */
+  ranges: readonly number[] | null,
+];
+
+function storedEntry(
+  { id, csvBytes, columns, ranges }: IndexedChunk,
+  place: number,
+  { field }: ChunkColumn,
+): StoredEntry {
+  const known = field === null ? undefined : ranges.get(field.field);
+  const flat = known?.flatMap(({ from, bytes, values }) => [from, bytes, values]) ?? null;
+  return [id, csvBytes, place, columns.length, field?.type ?? null, field?.field ?? null, flat];
+}
+
+function entryOf(key: Buffer, stored: StoredEntry): ColumnEntry {
+  const [chunkId, csvBytes, place, columns, type, field, flat] = stored;
+  const chunkNumber = key.readUIntBE(hashBytes, numberBytes);
+  const ranges = flat === null ? undefined : rangesOf(flat);
+  return { chunkId, chunkNumber, csvBytes, place, columns, type, field, ranges };
+}
+
+function rangesOf(flat: readonly number[]): ColumnRange[] {
+  const ranges: ColumnRange[] = [];
+  for (let i = 0; i + 2 < flat.length; i += 3) {
+    const [from = 0, bytes = 0, values = 0] = flat.slice(i, i + 3);
+    ranges.push({ from, bytes, values });
+  }
+  return ranges;
+}

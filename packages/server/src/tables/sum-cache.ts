@@ -1,0 +1,20 @@
+import { LRUCache } from 'lru-cache';
+import type { Format } from './column-sum.js';
+
+/** Exact sums of single files, which never change once they are written. */
+export interface SumCache {
+  get(chunkId: string, format: Format, column: string): bigint | undefined;
+  set(chunkId: string, format: Format, column: string, sum: bigint): void;
+}
+
+/** Keeps the `entriesMax` sums that were used last; none if it is 0. */
+export function createSumCache(entriesMax: number): SumCache {
+  if (entriesMax === 0) return { get: () => undefined, set: () => {} };
+  const sums = new LRUCache<string, bigint>({ max: entriesMax });
+  const keyOf = (chunkId: string, format: Format, column: string) =>
+    `${chunkId} ${format} ${column}`;
+  return {
+    get: (chunkId, format, column) => sums.get(keyOf(chunkId, format, column)),
+    set: (chunkId, format, column, sum) => sums.set(keyOf(chunkId, format, column), sum),
+  };
+}

@@ -1,0 +1,103 @@
+import { cp, rm, truncate } from 'node:fs/promises';
+import path from 'node:path';
+import type { TableClient } from '@tally/stubs';
+import { expect, test } from 'vitest';
+import { withFolder, withServer } from './server.js';
+import { keep, sumIn, sumOf } from './table-calls.js';
+import { commitPath, readDeltaTable } from './table-files.js';
+
+// The index of the catalog can be lost, or be of another time than the log: sums stay right.
+
+const indexFolder = (dataDir: string) => path.join(dataDir, 'tables', 'default', 'index');
+
+const noCache = ['--sum-cache-entries', '0'];
+
+/** Chunks of all that the index knows of: nulls, another type, a column without values. */
+async function keepChunks(table: TableClient): Promise<void> {
+  await keep(table, 'a,b,note\n1,10,x\n2,,y\n', 'b,c\n20,\n', 'a,d\n4,1\n', 'e\n1\n', 'e\none\n');
+}
+
+async function expectSums(table: TableClient): Promise<void> {
+  expect(await sumOf(table, 'a')).toBe(7n);
+  expect(await sumOf(table, 'b')).toBe(30n);
+  expect(await sumOf(table, 'c')).toBe(0n);
+  expect(await sumOf(table, 'nobody has it')).toBe(0n);
+  const sentence = 'column "e" cannot be summed: in chunk 5, line 2: "one" is not an integer';
+  for (const format of ['csv', 'parquet']) {
+    expect(String(await sumIn(table, 'e', format)).slice(0, sentence.length)).toBe(sentence);
+  }
+}
+
+test('an index that is missing is made anew from the log and the footers', () =>
+  withFolder(async (dataDir) => {
+    await withServer({ dataDir }, (_server, { table }) => keepChunks(table));
+    await rm(indexFolder(dataDir), { recursive: true });
+    for (let start = 0; start < 2; start++) {
+      await withServer({ dataDir, args: noCache }, (_server, { table }) => expectSums(table));
+    }
+  }));
+
+test('an index of many commits is made anew', () =>
+  withFolder(async (dataDir) => {
+    const chunks = 150;
+    await withServer({ dataDir }, async (_server, { table }) => {
+      for (let i = 1; i <= chunks; i++) await keep(table, `x\n${i}\n`);
+    });
+    await rm(indexFolder(dataDir), { recursive: true });
+    await withServer({ dataDir, args: noCache }, async (_server, { table }) => {
+      expect(await sumOf(table, 'x')).toBe(BigInt((chunks * (chunks + 1)) / 2));
+    });
+  }));
+
+test('a chunk whose footer cannot be read then is named by the sum, and the rest is fine', () =>
+  withFolder(async (dataDir) => {
+    await withServer({ dataDir }, (_server, { table }) => keepChunks(table));
+    const { chunks } = await readDeltaTable(dataDir);
+    await truncate(chunks[1]?.parquetPath ?? '', 20);
+    await rm(indexFolder(dataDir), { recursive: true });
+    await withServer({ dataDir, args: noCache }, async (_server, { table }) => {
+      expect(await sumIn(table, 'b', 'parquet')).toMatch(
+        /^column "b" cannot be summed: in chunk 2, its Parquet file is damaged: ./,
+      );
+      expect(await sumIn(table, 'b', 'csv')).toBe(30n);
+      expect(await sumOf(table, 'a')).toBe(7n);
+    });
+  }));
+
+test('an index that is behind the log, as a crash leaves it, catches up', () =>
+  withFolder(async (dataDir) => {
+    await withServer({ dataDir }, (_server, { table }) => keep(table, 'a,b,note\n1,10,x\n2,,y\n'));
+    const earlier = path.join(dataDir, 'earlier');
+    await cp(indexFolder(dataDir), earlier, { recursive: true });
+    await withServer({ dataDir }, (_server, { table }) =>
+      keep(table, 'b,c\n20,\n', 'a,d\n4,1\n', 'e\n1\n', 'e\none\n'),
+    );
+    await rm(indexFolder(dataDir), { recursive: true });
+    await cp(earlier, indexFolder(dataDir), { recursive: true });
+    await withServer({ dataDir, args: noCache }, (_server, { table }) => expectSums(table));
+  }));
+
+test('an index of another log, as a backup brings it, is made anew', () =>
+  withFolder(async (dataDir) => {
+    await withServer({ dataDir }, (_server, { table }) => keepChunks(table));
+    // The log loses its last commits: the index knows of chunks that are no more.
+    for (const version of [2, 3, 4]) await rm(commitPath(dataDir, version));
+    await withServer({ dataDir, args: noCache }, async (_server, { table }) => {
+      expect(await sumOf(table, 'a')).toBe(3n);
+      await keep(table, 'a\n100\n', 'a\n200\n', 'a\n300\n', 'a\n400\n');
+      expect(await sumOf(table, 'a')).toBe(1003n);
+    });
+  }));
+
+test.each([0, 1, 3])('sums are right with room for %i entries in memory', (entries) =>
+  withFolder(async (dataDir) => {
+    const args = [...noCache, '--catalog-cache-entries', String(entries)];
+    await withServer({ dataDir, args }, async (_server, { table }) => {
+      await keepChunks(table);
+      for (let i = 0; i < 3; i++) {
+        await expectSums(table);
+        await keep(table, 'c\n0\n', 'b,a\n0,0\n');
+      }
+    });
+  }),
+);
