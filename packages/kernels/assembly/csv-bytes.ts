@@ -7,6 +7,8 @@ export const CR: u32 = 0x0d;
 const SPACE: u32 = 0x20;
 const TAB: u32 = 0x09;
 
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
 export function isDelimiter(byte: u32): bool {
   return byte == COMMA || byte == LF || byte == CR;
 }
@@ -15,11 +17,26 @@ export function isSpace(byte: u32): bool {
   return byte == SPACE || byte == TAB;
 }
 
+/** No delimiter is above this byte; digits, signs but the plus, and letters are. */
+const LAST_BELOW: u64 = 0x2d2d_2d2d_2d2d_2d2d;
+
+/**
+ * A bit for each of eight bytes that are below `-`, where the delimiters are. The lowest is exact;
+ * those above it may be wrong.
+ */
+export function lowBytes(word: u64): u64 {
+  return (word - LAST_BELOW) & ~word & HIGH_BITS;
+}
+
 /** The delimiter behind the unquoted field at `from`; there must be one. */
 export function unquotedEnd(from: usize): usize {
-  let at = from;
-  let byte = <u32>load<u8>(at);
-  while (byte > COMMA || !isDelimiter(byte)) byte = <u32>load<u8>(++at);
+  let at = from - 1;
+  do {
+    at++;
+    let low = lowBytes(load<u64>(at));
+    for (; low == 0; low = lowBytes(load<u64>(at))) at += 8;
+    at += <usize>ctz<u64>(low) >> 3;
+  } while (!isDelimiter(load<u8>(at)));
   return at;
 }
 
@@ -32,8 +49,6 @@ export function closingQuote(from: usize, end: usize): usize {
   }
   return end;
 }
-
-const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /** Whether `[from, to)` is valid UTF-8 (Unicode 16, table 3-7). */
 export function isUtf8(from: usize, to: usize): bool {

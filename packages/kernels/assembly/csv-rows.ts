@@ -18,6 +18,7 @@ import {
   readDate,
   readDouble,
   readInteger,
+  readShortInteger,
   readTimestamp,
 } from './csv-values';
 import { CONTRADICTION, CORRUPT } from './faults';
@@ -238,7 +239,10 @@ export function readRows(offset: i32, length: i32, isLast: bool): i32 {
     const start = at;
     let stop: usize = 0;
     if (isStoring && load<u32>(column, TYPE) == LONG && !isHeader) {
-      stop = storeShortInteger(at, end, isLast, column);
+      stop = readShortInteger(at);
+      // What the end cuts off may go on.
+      if (stop >= end && !isLast) stop = 0;
+      if (stop != 0) store<i64>(load<usize>(column, VALUES) + ((<usize>groupRows) << 3), integer);
     }
     if (stop == 0) {
       const isQuoted = load<u8>(at) == QUOTE_MARK && at < end;
@@ -299,32 +303,6 @@ export function readRows(offset: i32, length: i32, isLast: bool): i32 {
   return <i32>(at - begin);
 }
 
-/** Digits that always fit into int64. */
-const SHORT_DIGITS: usize = 18;
-
-/** Stores the plain integer at `from`; returns the delimiter behind it, or 0 if it is not one. */
-function storeShortInteger(from: usize, end: usize, isLast: bool, column: usize): usize {
-  let at = from;
-  let byte = <u32>load<u8>(at);
-  const isNegative = byte == 0x2d;
-  if (isNegative) byte = <u32>load<u8>(++at);
-  const digits = at;
-  let value: i64 = 0;
-  for (let digit = byte - 0x30; digit <= 9; digit = byte - 0x30) {
-    value = value * 10 + digit;
-    byte = <u32>load<u8>(++at);
-  }
-  const count = at - digits;
-  if (count == 0 || count > SHORT_DIGITS || !isDelimiter(byte)) return 0;
-  // What the end cuts off may go on.
-  if (at >= end && !isLast) return 0;
-  store<i64>(
-    load<usize>(column, VALUES) + ((<usize>groupRows) << 3),
-    isNegative ? 0 - value : value,
-  );
-  return at;
-}
-
 function noteField(column: usize, from: usize, to: usize, isQuoted: bool): i32 {
   if (from == to && !isQuoted) return 0;
   store<u32>(column, 1, HAS_VALUE);
@@ -341,7 +319,7 @@ function noteField(column: usize, from: usize, to: usize, isQuoted: bool): i32 {
 /** Those of `types` that the value can be; a value is integer and double, or of one type only. */
 function typesOf(types: u32, from: usize, to: usize): u32 {
   if (types & (LONG | DOUBLE)) {
-    if (readInteger(from, to)) return LONG | DOUBLE;
+    if (readShortInteger(from) == to || readInteger(from, to)) return LONG | DOUBLE;
     if (readDouble(from, to)) return DOUBLE;
   }
   if (types & BOOLEAN && readBoolean(from, to)) return BOOLEAN;

@@ -4,11 +4,11 @@ import type { TableClient } from '@tally/stubs';
 import { expect, test } from 'vitest';
 import { withFolder, withServer } from './server.js';
 import { keep, sumIn, sumOf } from './table-calls.js';
-import { commitPath, readDeltaTable } from './table-files.js';
+import { commitPath, readDeltaTable, tableFolders } from './table-files.js';
 
 // The index of the catalog can be lost, or be of another time than the log: sums stay right.
 
-const indexFolder = (dataDir: string) => path.join(dataDir, 'tables', 'default', 'index');
+const indexFolder = (dataDir: string) => tableFolders(dataDir).index;
 
 const noCache = ['--sum-cache-entries', '0'];
 

@@ -42,6 +42,7 @@ export function tableFolders(dataDir: string) {
     delta,
     parquet: path.join(delta, 'parquet'),
     log: path.join(delta, '_delta_log'),
+    index: path.join(root, 'index'),
     spool: path.join(dataDir, 'tmp'),
   };
 }
