@@ -4,7 +4,7 @@ import { type Catalog, openCatalog, TableStoppedError } from './catalog.js';
 import { type Format, type SumContext, sumColumn } from './column-sum.js';
 import { openDeltaLog, UncertainCommitError } from './delta-log.js';
 import { openTableFolders } from './files.js';
-import { createUploadSlots, type IngestContext, upload } from './ingest.js';
+import { createSpoolSlots, type IngestContext, upload } from './ingest.js';
 import { createTablePool } from './pool.js';
 
 /** The table and the threads that work on its files. */
@@ -30,7 +30,7 @@ export async function openTables(config: Config): Promise<Tables> {
     rowGroupRowsMax: config.rowGroupRowsMax,
     rowGroupBytesMax: config.rowGroupBytesMax,
   };
-  const slots = createUploadSlots(config.openFilesMax, config.tableThreads);
+  const slots = createSpoolSlots(config);
   return {
     catalog,
     ingest: { folders, catalog, pool, limits, sync, slots },
@@ -42,10 +42,11 @@ export async function openTables(config: Config): Promise<Tables> {
 /** The existing clients' Table; calls wait until `opening` has resolved. */
 export function tableService(opening: Promise<Tables>): TableServiceImplementation {
   return {
-    async upload({ csvData }) {
+    async upload({ csvData }, { signal }) {
       const { ingest } = await opening;
-      const error = await sentenceIfStopped(() => upload(ingest, csvData));
-      return error === undefined ? {} : { error };
+      const result = await sentenceIfStopped(() => upload(ingest, [csvData], signal));
+      if (typeof result === 'string') return { error: result };
+      return 'fault' in result ? { error: result.fault } : {};
     },
 
     async colSum({ column, format }) {
@@ -71,7 +72,7 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
 const isFormat = (format: string): format is Format => format === 'csv' || format === 'parquet';
 
 /** What `work` resolves to, or why the table is stopped. */
-async function sentenceIfStopped<T>(work: () => Promise<T>): Promise<T | string> {
+export async function sentenceIfStopped<T>(work: () => Promise<T>): Promise<T | string> {
   try {
     return await work();
   } catch (error) {
