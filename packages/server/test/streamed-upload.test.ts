@@ -377,7 +377,8 @@ describe.skipIf(process.platform !== 'linux')('memory', () => {
           return sent > 0 && sent === before;
         });
         other.close();
-        expect(sent).toBeLessThan(10 * MB);
+        // What the client's own library holds, 16 pieces, and few more at the server.
+        expect(sent).toBeLessThan(20 * rows.length);
         await rm(gate);
         expect((await reply).error).toMatch(/1 field, but the header has 3/);
       });
