@@ -15,7 +15,8 @@ export function sendingProgress(name: string, bytesMax: number): SendingProgress
   const startMs = performance.now();
   let bytes = 0;
   const bar = new cliProgress.SingleBar({
-    format: `{name} {bar} {megabytes}/${megabytes(bytesMax)} MB | {doing}`,
+    // The name at the end, where a narrow terminal cuts.
+    format: `{bar} {megabytes}/${megabytes(bytesMax)} MB | {doing} | {name}`,
     // The terminal is left as it is, so that Ctrl-C has nothing to put right.
     hideCursor: false,
     linewrap: true,

@@ -1,4 +1,5 @@
-import { truncate } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { launchServer } from '@tally/server/launch';
 import { ServerError, Status } from 'nice-grpc';
@@ -28,6 +29,17 @@ test.each([
   const { port, seen } = await tableServer(64 * MiB);
   expect(await tally(['upload', await sparseFile(bytes), '--port', port])).toEqual(success);
   expect(seen).toEqual([{ call, bytes }]);
+});
+
+test('a pipe, whose size nobody knows, goes by the streamed call', async () => {
+  const { port, seen } = await tableServer(64 * MiB);
+  const cwd = await temporaryFolder({});
+  const pipe = path.join(cwd, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const ended = tally(['upload', pipe, '--port', port]);
+  await writeFile(pipe, 'x\n1\n');
+  expect(await ended).toEqual(success);
+  expect(seen).toEqual([{ call: 'streamed', bytes: 4 }]);
 });
 
 test('a server that takes smaller messages gets the file in pieces', async () => {
