@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Regenerates the Python stubs of the frozen services:
+# Regenerates the Python stubs of every service:
 #
 #   scripts/python-stubs.sh <python with grpcio-tools 1.66.1> [<out dir>]
 #
@@ -26,4 +26,4 @@ fi
 mkdir -p "$out"
 "$python" -m grpc_tools.protoc -I="$root/proto" \
   --python_out="$out" --pyi_out="$out" --grpc_python_out="$out" \
-  numstore.proto table.proto
+  numstore.proto table.proto tally/v1/table_service.proto

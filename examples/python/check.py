@@ -44,11 +44,11 @@ def run(script, *args):
     return done.stdout.splitlines()
 
 
-def upload(data):
+def upload(data, script="upload.py"):
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
         file.write(data)
         file.flush()
-        (answer,) = run("upload.py", file.name)
+        (answer,) = run(script, file.name)
     return answer
 
 
@@ -112,6 +112,19 @@ def check_tables():
     check_sums({"x": 500010, "z": 499750009})
 
 
+def check_streams():
+    rows = b"1,some text\n" * 500_000
+    for data, answer in (
+        (b"streamed,note\n" + rows, f"success: 500000 rows, {14 + len(rows)} bytes"),
+        (b"streamed\n2", "success: 1 rows, 10 bytes"),
+    ):
+        check("stream_upload.py", upload(data, "stream_upload.py"), answer)
+    check_sums({"streamed": 500_002})
+    for data in (b"", b"x,z\n1,2\n3\n", b"x\n\xff\n"):
+        check("the answer to a stream", upload(data, "stream_upload.py"), upload(data))
+    check_sums({"streamed": 500_002})
+
+
 if len(sys.argv) != 2:
     sys.exit("usage: python3 check.py <host:port>")
 address = sys.argv[1]
@@ -119,4 +132,5 @@ channel = grpc.insecure_channel(address)
 check_numbers()
 check_workload()
 check_tables()
+check_streams()
 print(f"{checks} checks of the Python clients passed")

@@ -16,7 +16,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(copy, { recursive: true }));
 
-const bufBreaking = () => run(binary('buf'), ['breaking', '--against', 'proto/frozen.binpb'], copy);
+/** What `buf breaking` says of the copy, against each image in turn until one is not kept. */
+async function bufBreaking() {
+  const against = (image: string) => run(binary('buf'), ['breaking', '--against', image], copy);
+  const frozen = await against('proto/frozen.binpb');
+  return frozen.code === 0 ? against('proto/released.binpb') : frozen;
+}
 
 async function edit(file: string, from: string, to: string): Promise<void> {
   const name = path.join(copy, 'proto', file);
@@ -26,6 +31,14 @@ async function edit(file: string, from: string, to: string): Promise<void> {
 }
 
 test('the contract is the frozen one', async () => {
+  expect(await bufBreaking()).toEqual({ code: 0, output: '' });
+});
+
+const streamed = 'tally/v1/table_service.proto';
+
+test('tally.v1 may grow', async () => {
+  await edit(streamed, 'string error = 1;', 'string error = 1; string name = 9;');
+  await edit(streamed, 'bytes csv_data = 1;', 'bytes csv_data = 1; UploadResponse options = 2;');
   expect(await bufBreaking()).toEqual({ code: 0, output: '' });
 });
 
@@ -40,6 +53,8 @@ test.each([
   ['a type is changed', 'table.proto', 'bytes csv_data', 'string csv_data', '"csv_data"'],
   ['a method is renamed', 'numstore.proto', 'rpc Fact(', 'rpc Factorial(', '"Fact"'],
   ['a package is added', 'table.proto', 'service Table', 'package t;\nservice Table', 'package'],
+  ['a field is renumbered', streamed, 'int64 rows = 2;', 'int64 rows = 4;', '"rows"'],
+  ['a stream is none any more', streamed, '(stream UploadRequest)', '(UploadRequest)', '"Upload"'],
 ])('it fails when %s (%s: %s)', async (_what, file, from, to, named) => {
   await edit(file, from, to);
   const { code, output } = await bufBreaking();

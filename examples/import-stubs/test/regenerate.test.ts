@@ -31,5 +31,6 @@ test('regenerating the TypeScript stubs changes nothing', async () => {
   });
   const fresh = await filesIn(path.join(out, generated));
   expect(Object.keys(fresh)).toContain('numstore.ts');
+  expect(Object.keys(fresh)).toContain('tally/v1/table_service.ts');
   expect(fresh).toEqual(await filesIn(path.join(root, generated)));
 });

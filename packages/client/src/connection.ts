@@ -3,6 +3,8 @@ import {
   NumStoreDefinition,
   type TableClient,
   TableDefinition,
+  type TableServiceClient,
+  TableServiceDefinition,
 } from '@tally/stubs';
 import { ChannelCredentials, createChannel, createClient, waitForChannelReady } from 'nice-grpc';
 import { CommandError, exitCodes } from './exit-codes.js';
@@ -14,6 +16,7 @@ export interface Connection {
   readonly address: string;
   readonly numStore: NumStoreClient;
   readonly table: TableClient;
+  readonly tableService: TableServiceClient;
   close(): void;
 }
 
@@ -54,6 +57,7 @@ export async function connect(server: ServerOptions): Promise<Connection> {
     address,
     numStore: createClient(NumStoreDefinition, channel),
     table: createClient(TableDefinition, channel),
+    tableService: createClient(TableServiceDefinition, channel),
     close: () => channel.close(),
   };
 }

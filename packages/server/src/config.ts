@@ -35,7 +35,7 @@ export const numberOptions = {
     fallback: 64 * MiB,
     min: 64 * 1024,
     max: 512 * MiB,
-    help: 'largest request message, so the largest CSV file of one Upload call',
+    help: 'largest request message, so the largest CSV file of one /Table/Upload call',
   },
   keyBytesMax: {
     unit: 'bytes of UTF-8',

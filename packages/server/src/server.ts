@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { NumStoreDefinition, TableDefinition } from '@tally/stubs';
+import { NumStoreDefinition, TableDefinition, TableServiceDefinition } from '@tally/stubs';
 import { createServer, type Server } from 'nice-grpc';
 import type { Config } from './config.js';
 import { numStoreService, openNumbers } from './numbers/service.js';
@@ -9,6 +9,7 @@ import { listen, rpcOptions } from './rpc/listen.js';
 import { StartError } from './start-error.js';
 import { syncPath } from './sync-path.js';
 import { openTables, tableService } from './tables/service.js';
+import { streamedTableService } from './tables/streamed-service.js';
 
 /** A server that listens. */
 export interface RunningServer {
@@ -45,6 +46,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   if (config.services.includes('tables')) {
     const tables = dataDir.then(() => openTables(config));
     rpc.add(TableDefinition, tableService(tables));
+    rpc.add(TableServiceDefinition, streamedTableService(tables));
     parts.push(tables);
   }
 

@@ -9,6 +9,8 @@ import {
   NumStoreDefinition,
   type TableClient,
   TableDefinition,
+  type TableServiceClient,
+  TableServiceDefinition,
 } from '@tally/stubs';
 import { createChannel, createClient } from 'nice-grpc';
 import { type LaunchedServer, type LaunchOptions, launchServer } from '../dist/launch.js';
@@ -17,6 +19,7 @@ import { type LaunchedServer, type LaunchOptions, launchServer } from '../dist/l
 export interface Connection {
   readonly numbers: NumStoreClient;
   readonly table: TableClient;
+  readonly streamed: TableServiceClient;
   close(): void;
 }
 
@@ -27,6 +30,7 @@ export function connect({ address }: { readonly address: string }): Connection {
   return {
     numbers: createClient(NumStoreDefinition, channel),
     table: createClient(TableDefinition, channel),
+    streamed: createClient(TableServiceDefinition, channel),
     close: () => channel.close(),
   };
 }

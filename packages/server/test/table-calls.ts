@@ -1,4 +1,4 @@
-import type { TableClient } from '@tally/stubs';
+import type { TableClient, UploadRequest } from '@tally/stubs';
 import { expect } from 'vitest';
 
 /** The two formats that a column can be summed from. */
@@ -9,6 +9,15 @@ export async function upload(table: TableClient, csv: string | Uint8Array): Prom
   const csvData = typeof csv === 'string' ? new TextEncoder().encode(csv) : csv;
   const { error } = await table.upload({ csvData });
   return error;
+}
+
+/** The messages that stream a CSV file in pieces of `bytes` bytes. */
+export async function* piecesOf(
+  csv: string | Uint8Array,
+  bytes: number,
+): AsyncGenerator<UploadRequest> {
+  const all = Buffer.from(csv);
+  for (let at = 0; at < all.length; at += bytes) yield { csvData: all.subarray(at, at + bytes) };
 }
 
 /** Uploads CSV files one after the other; each must be kept. */

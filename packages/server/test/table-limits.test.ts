@@ -5,7 +5,7 @@ import { Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LaunchedServer, launchServer } from '../dist/launch.js';
 import { type Connection, connect, withFolder, withServer } from './server.js';
-import { keep, sumOf, upload } from './table-calls.js';
+import { keep, piecesOf, sumOf, upload } from './table-calls.js';
 
 const MiB = 1024 * 1024;
 
@@ -143,7 +143,7 @@ test('a message of the largest size is taken, and one of a byte more is refused'
       code: Status.RESOURCE_EXHAUSTED,
       details:
         `the request has ${messageBytesMax + 1} bytes: at most ${messageBytesMax} are allowed ` +
-        '(--message-bytes-max of the server)',
+        '(--message-bytes-max of the server); /tally.v1.TableService/Upload takes files of any size',
     });
     expect(await sumOf(table, 'x')).toBe(sum);
     await keep(table, 'x\n1\n');
@@ -163,17 +163,18 @@ test.skipIf(process.platform !== 'linux')(
         COUNTS_FILE: counts,
       };
       const args = ['--open-files-max', '16', '--services', 'tables'];
-      await withServer({ dataDir, args, env }, async (_server, { table }) => {
+      await withServer({ dataDir, args, env }, async (_server, { table, streamed }) => {
         const csv = `x,note\n${'1,word\n'.repeat(5000)}`;
         await Promise.all([
           ...Array.from({ length: 20 }, () => keep(table, csv)),
           ...Array.from({ length: 20 }, () => sumOf(table, 'x')),
+          ...Array.from({ length: 20 }, () => streamed.upload(piecesOf(csv, 1000))),
         ]);
-        expect(await sumOf(table, 'x')).toBe(100_000n);
+        expect(await sumOf(table, 'x')).toBe(200_000n);
       });
       const open = (await readFile(counts, 'utf8')).trimEnd().split('\n').map(Number);
-      // Two files of each of 20 chunks, and as many sums at least: all were counted.
-      expect(open.length).toBeGreaterThan(60);
+      // Two files of each of 40 chunks, and 20 sums at least: all were counted.
+      expect(open.length).toBeGreaterThan(100);
       expect(Math.max(...open)).toBeGreaterThan(2);
       expect(Math.max(...open)).toBeLessThanOrEqual(16);
     }),

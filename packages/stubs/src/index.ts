@@ -16,3 +16,11 @@ export {
   UploadReq,
   UploadResp,
 } from './gen/table.js';
+export {
+  type TableServiceClient,
+  TableServiceDefinition,
+  // Table's own type has this name already.
+  type TableServiceImplementation as TableServiceV1Implementation,
+  UploadRequest,
+  UploadResponse,
+} from './gen/tally/v1/table_service.js';

@@ -1,4 +1,5 @@
 import { ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+import { TableDefinition, TableServiceDefinition } from '@tally/stubs';
 
 /**
  * Gives the refusal of a message over the size limit a sentence that says what is allowed.
@@ -8,16 +9,24 @@ import { ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/gr
  */
 export function messageSizeInterceptor(messageBytesMax: number): ServerInterceptor {
   const allowed = `at most ${messageBytesMax} are allowed (--message-bytes-max of the server)`;
-  return (_method, call) => {
+  return ({ path }, call) => {
+    const instead = insteadOf[path] ?? '';
     const sendStatus = call.sendStatus.bind(call);
     call.sendStatus = (sent) => {
       const size = sent.code === status.RESOURCE_EXHAUSTED && refusedSize(sent.details ?? '');
       if (!size) return sendStatus(sent);
-      sendStatus({ ...sent, details: `the request has ${size}: ${allowed}` });
+      sendStatus({ ...sent, details: `the request has ${size}: ${allowed}${instead}` });
     };
     return new ServerInterceptingCall(call);
   };
 }
+
+/** What a client can do whose message is too large, by the path of its call. */
+const insteadOf: Readonly<Record<string, string>> = {
+  [`/${TableDefinition.fullName}/${TableDefinition.methods.upload.name}`]:
+    `; /${TableServiceDefinition.fullName}/${TableServiceDefinition.methods.upload.name} ` +
+    'takes files of any size',
+};
 
 /** The size of a message that grpc-js says it refused; of a compressed one it says the limit only. */
 function refusedSize(details: string): string | undefined {

@@ -52,3 +52,13 @@ export async function writeNewFile(
     await handle.close();
   }
 }
+
+/** Adds bytes to the end of a file, which is made if it is missing; holds it open no longer. */
+export async function appendToFile(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, 'a');
+  try {
+    await handle.writeFile(bytes);
+  } finally {
+    await handle.close();
+  }
+}

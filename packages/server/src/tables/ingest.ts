@@ -2,11 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Semaphore } from 'async-mutex';
+import type { Limits } from '../config.js';
 import type { Catalog } from './catalog.js';
 import type { ChunkLimits } from './csv-faults.js';
 import { UncertainCommitError } from './delta-log.js';
-import { type TableFolders, writeNewFile } from './files.js';
+import type { TableFolders } from './files.js';
 import type { TablePool } from './pool.js';
+import { type Pieces, spool } from './spool.js';
+import type { Fault, IngestedChunk } from './worker.js';
 
 /** What an upload needs of its table. */
 export interface IngestContext {
@@ -15,31 +18,39 @@ export interface IngestContext {
   readonly pool: TablePool;
   readonly limits: ChunkLimits;
   readonly sync: boolean;
-  /** Bounds the uploads in progress, and so the files that they hold open. */
+  /** Bounds the files that are open because bytes are written to the spool. */
   readonly slots: Semaphore;
 }
 
-/** An upload holds its CSV file, its Parquet file and, to sync it, a folder. */
-const filesPerUpload = 3;
+/** A conversion holds its CSV file, its Parquet file and, to sync it, a folder. */
+const filesPerConversion = 3;
+/** A commit holds its file and, to sync it, a folder. */
+const filesPerCommit = 2;
 
-/** How many uploads may be in progress so that no more than `openFilesMax` files are open. */
-export function createUploadSlots(openFilesMax: number, tableThreads: number): Semaphore {
-  // Each table thread may have one file open for a sum, and the committer two.
-  return new Semaphore(Math.max(1, Math.floor((openFilesMax - tableThreads - 2) / filesPerUpload)));
+/** How many uploads may write to the spool at once so that at most `openFilesMax` files are open. */
+export function createSpoolSlots({
+  openFilesMax,
+  tableThreads,
+  conversionsMax,
+}: Pick<Limits, 'openFilesMax' | 'tableThreads' | 'conversionsMax'>): Semaphore {
+  // Each thread that does not convert may have one file open for a sum.
+  const sums = tableThreads - conversionsMax;
+  const others = sums + conversionsMax * filesPerConversion + filesPerCommit;
+  return new Semaphore(Math.max(1, openFilesMax - others));
 }
 
 /**
  * Adds a CSV file to the table and resolves once the chunk is on disk for good and visible.
  *
- * Resolves to undefined, or to one sentence on what is wrong with the file; then, as after an
- * error, nothing is kept.
+ * Resolves to what was kept, or to what is wrong with the file; then, as after an error, nothing
+ * is kept. An error is also that `signal` was aborted before the chunk was committed.
  */
-export function upload(context: IngestContext, csv: Uint8Array): Promise<string | undefined> {
-  return context.slots.runExclusive(() => uploadNow(context, csv));
-}
-
-async function uploadNow(context: IngestContext, csv: Uint8Array): Promise<string | undefined> {
-  const { folders, catalog, pool, limits, sync } = context;
+export async function upload(
+  context: IngestContext,
+  csv: Pieces,
+  signal: AbortSignal,
+): Promise<IngestedChunk | Fault> {
+  const { folders, catalog, pool, limits, sync, slots } = context;
   const id = randomUUID();
   const files = {
     spoolPath: path.join(folders.spool, `${id}.csv`),
@@ -50,16 +61,19 @@ async function uploadNow(context: IngestContext, csv: Uint8Array): Promise<strin
   let committed = false;
   let isUncertain = false;
   try {
-    await writeNewFile(files.spoolPath, csv, false);
+    await spool(files.spoolPath, csv, slots);
     // Another upload may give a new column another type meanwhile; then this one is planned
     // again. Types are few, so this ends.
-    for (let task = files; !committed; task = { ...files, spoolPath: files.csvPath }) {
+    for (let task = files; ; task = { ...files, spoolPath: files.csvPath }) {
+      // The pieces of a call that broke off end like those of a complete one.
+      signal.throwIfAborted();
       const fields = await catalog.fields();
       const chunk = await pool.ingest({ ...task, fields, limits, sync });
-      if ('fault' in chunk) return chunk.fault;
+      if ('fault' in chunk) return chunk;
+      signal.throwIfAborted();
       committed = await catalog.commit(id, chunk);
+      if (committed) return chunk;
     }
-    return undefined;
   } catch (error) {
     isUncertain = error instanceof UncertainCommitError;
     throw error;

@@ -6,7 +6,7 @@ import { openChunkIndex } from './chunk-index.js';
 import { type Format, type SumContext, sumColumn } from './column-sum.js';
 import { openDeltaLog, UncertainCommitError } from './delta-log.js';
 import { openTableFolders } from './files.js';
-import { createUploadSlots, type IngestContext, upload } from './ingest.js';
+import { createSpoolSlots, type IngestContext, upload } from './ingest.js';
 import { createTablePool } from './pool.js';
 import { createSumCache } from './sum-cache.js';
 
@@ -39,7 +39,7 @@ export async function openTables(config: Config): Promise<Tables> {
     rowGroupRowsMax: config.rowGroupRowsMax,
     rowGroupBytesMax: config.rowGroupBytesMax,
   };
-  const slots = createUploadSlots(config.openFilesMax, config.tableThreads);
+  const slots = createSpoolSlots(config);
   return {
     catalog,
     ingest: { folders, catalog, pool, limits, sync, slots },
@@ -61,10 +61,11 @@ export async function openTables(config: Config): Promise<Tables> {
 /** The existing clients' Table; calls wait until `opening` has resolved. */
 export function tableService(opening: Promise<Tables>): TableServiceImplementation {
   return {
-    async upload({ csvData }) {
+    async upload({ csvData }, { signal }) {
       const { ingest } = await opening;
-      const error = await sentenceIfStopped(() => upload(ingest, csvData));
-      return error === undefined ? {} : { error };
+      const result = await sentenceIfStopped(() => upload(ingest, [csvData], signal));
+      if (typeof result === 'string') return { error: result };
+      return 'fault' in result ? { error: result.fault } : {};
     },
 
     async colSum({ column, format }, { signal, trailer }) {
@@ -90,7 +91,7 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
 const isFormat = (format: string): format is Format => format === 'csv' || format === 'parquet';
 
 /** What `work` resolves to, or why the table is stopped. */
-async function sentenceIfStopped<T>(work: () => Promise<T>): Promise<T | string> {
+export async function sentenceIfStopped<T>(work: () => Promise<T>): Promise<T | string> {
   try {
     return await work();
   } catch (error) {

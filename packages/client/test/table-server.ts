@@ -1,0 +1,40 @@
+import { TableDefinition, TableServiceDefinition } from '@tally/stubs';
+import { createServer } from 'nice-grpc';
+import { onTestFinished } from 'vitest';
+
+/** An upload as a server has met it. */
+export interface SeenUpload {
+  readonly call: 'unary' | 'streamed';
+  readonly bytes: number;
+}
+
+/**
+ * Starts a server with both table services that keeps nothing, and takes messages of at most
+ * `messageBytesMax` bytes; stopped when the test is over. `answer` may throw in place of a reply.
+ */
+export async function tableServer(messageBytesMax: number, answer: () => void = () => {}) {
+  const seen: SeenUpload[] = [];
+  const server = createServer({ 'grpc.max_receive_message_length': messageBytesMax });
+  server.add(TableDefinition, {
+    async upload({ csvData }) {
+      seen.push({ call: 'unary', bytes: csvData.length });
+      answer();
+      return {};
+    },
+    async colSum() {
+      return {};
+    },
+  });
+  server.add(TableServiceDefinition, {
+    async upload(requests) {
+      let bytes = 0;
+      for await (const { csvData } of requests) bytes += csvData.length;
+      seen.push({ call: 'streamed', bytes });
+      answer();
+      return {};
+    },
+  });
+  onTestFinished(() => server.forceShutdown());
+  const port = await server.listen('127.0.0.1:0');
+  return { port: String(port), seen };
+}

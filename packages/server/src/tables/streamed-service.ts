@@ -1,0 +1,24 @@
+import { setDefaultHighWaterMark } from 'node:stream';
+import type { TableServiceV1Implementation, UploadRequest } from '@tally/stubs';
+import { upload } from './ingest.js';
+import { sentenceIfStopped, type Tables } from './service.js';
+
+/** tally.v1's TableService; calls wait until `opening` has resolved. */
+export function streamedTableService(opening: Promise<Tables>): TableServiceV1Implementation {
+  // grpc-js reads messages of a stream ahead, as many as Node's default says: 16, each of up to
+  // --message-bytes-max. With 1 it reads the next piece while one is written.
+  setDefaultHighWaterMark(true, 1);
+  return {
+    async upload(requests, { signal }) {
+      const { ingest } = await opening;
+      const result = await sentenceIfStopped(() => upload(ingest, csvPieces(requests), signal));
+      if (typeof result === 'string') return { error: result };
+      if ('fault' in result) return { error: result.fault };
+      return { rows: BigInt(result.rows), csvBytes: BigInt(result.csvBytes) };
+    },
+  };
+}
+
+async function* csvPieces(requests: AsyncIterable<UploadRequest>): AsyncGenerator<Uint8Array> {
+  for await (const { csvData } of requests) yield csvData;
+}
