@@ -170,7 +170,7 @@ function skip(type: i32, depth: i32): void {
   else if (type >= 4 && type <= 6) readVarint();
   else if (type == 7) advance(8);
   else if (type == 8) advance(readVarint());
-  else if (type == 9 || type == 10) skipList(depth);
+  else if (type == 9) skipList(depth);
   else if (type == 12) skipStruct(depth);
   else state = CORRUPT;
 }

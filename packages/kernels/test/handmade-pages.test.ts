@@ -530,6 +530,7 @@ describe('page headers', () => {
     ['a description that is a number', header(5, 3)],
     ['a number of 65 bits', [0x15, 0, 0x15, ...Array(9).fill(128), 2, 0]],
     ['a number that never ends', [0x15, ...Array(100).fill(128)]],
+    ['a set, which Parquet has none of', [0x9a, 0x05, ...header(0, 0)]],
     ['an unknown kind of field', [0x9d, ...header(0, 0)]],
     ['lists in lists in lists', [0x99, ...Array(100).fill(0x19)]],
   ])('are refused with %s', (_, made) => {
