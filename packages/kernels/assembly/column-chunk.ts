@@ -146,15 +146,16 @@ function addDataPage(body: usize): i32 {
 function addDataPageV2(body: usize): i32 {
   const count = header.valueCount;
   const levels = header.definitionBytes;
-  if (count < 0 || levels < 0 || header.repetitionBytes < 0) return CORRUPT;
+  const nulls = header.nullCount;
+  if (count < 0 || nulls < 0 || levels < 0 || header.repetitionBytes < 0) return CORRUPT;
   if (header.repetitionBytes != 0) return UNSUPPORTED;
   if (levels > header.compressedSize || levels > header.uncompressedSize) return CORRUPT;
   if (header.uncompressedSize > PAGE_BYTES) return UNSUPPORTED;
   let nonNull = count;
   if (isOptional) {
     nonNull = countOnes(body, body + levels, count);
-    if (nonNull < 0 || nonNull != count - header.nullCount) return CORRUPT;
-  } else if (levels != 0 || header.nullCount > 0) return CORRUPT;
+    if (nonNull < 0 || nonNull != count - nulls) return CORRUPT;
+  } else if (levels != 0 || nulls != 0) return CORRUPT;
   const packed = header.compressedSize - levels;
   const size = header.uncompressedSize - levels;
   let at = body + levels;

@@ -53,10 +53,10 @@ export function readPageHeader(from: usize, to: usize): i32 {
   hasChecksum = false;
   valueCount = -1;
   encoding = -1;
-  definitionEncoding = 3;
+  definitionEncoding = -1;
   nullCount = -1;
-  definitionBytes = 0;
-  repetitionBytes = 0;
+  definitionBytes = -1;
+  repetitionBytes = -1;
   isCompressed = true;
   readPageFields();
   if (state < 1) return state;

@@ -537,6 +537,30 @@ describe('page headers', () => {
     expect(() => sum([[...made, ...three]])).toThrow(corrupt);
   });
 
+  // All but the last of these must be there, and count something.
+  const version2: readonly Field[] = [1, 2, 3, 4, 5, 6, 7].map((id) => {
+    return [id, id === 7 ? false : id === 1 || id === 3 ? 3 : 0];
+  });
+  const version2Header = (id: number, value: Field[1]) =>
+    struct([
+      [1, 3],
+      [2, 24],
+      [3, 24],
+      [8, version2.map(([was, old]) => [was, was === id ? value : old])],
+    ]);
+
+  test.each([
+    ['values', 1],
+    ['nulls', 2],
+    ['bytes of definition levels', 5],
+    ['bytes of repetition levels', 6],
+  ])('of version 2 are refused without a number of %s, or with a negative one', (_, id) => {
+    expect(sum([[...version2Header(7, undefined), ...three]]).total).toBe(6n);
+    for (const value of [undefined, -1]) {
+      expect(() => sum([[...version2Header(id, value), ...three]])).toThrow(corrupt);
+    }
+  });
+
   test.each([1, 4, -5, 2 ** 31 - 1])('a page of type %i is not read', (type) => {
     expect(() => sum([[...header(1, type), ...three]])).toThrow();
   });
