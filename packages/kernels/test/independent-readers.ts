@@ -57,6 +57,9 @@ export function sumPagesByHyparquet(
       parsers: DEFAULT_PARSERS,
     },
   );
+  // It follows a run of indices past the end of its page, for as many values as a run can have.
+  const values = data.reduce((sum, page) => sum + page.length, 0);
+  if (values !== rows) throw new Error(`hyparquet reads ${values} values, not ${rows}`);
   return sumOf(data.flatMap((page) => [...page]));
 }
 

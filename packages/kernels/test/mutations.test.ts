@@ -14,12 +14,11 @@ test.each([
     expect(pages.every(({ checksum }) => (checksum !== undefined) === checksums)).toBe(true);
     const kinds = new Set<string>();
     for (let i = 0; i < 2000; i++) {
-      const begun = performance.now();
-      const { sample, mutations, kind, failure } = mutateAndSum(all, randomFrom(i));
+      const { sample, mutations, kind, failure, kernelMs } = mutateAndSum(all, randomFrom(i));
       const what = `seed ${i}: ${sample.writer}, ${sample.column}: ${mutations}`;
       expect(failure, what).toBeUndefined();
       expect(stillWorks(sample), what).toBe(true);
-      expect(performance.now() - begun, what).toBeLessThan(5000);
+      expect(kernelMs, what).toBeLessThan(1000);
       kinds.add(kind);
     }
     expect(kinds).toContain('its pages are corrupt');

@@ -214,6 +214,8 @@ export interface Outcome {
   readonly kind: string;
   /** Why that must not be; undefined if it may. */
   readonly failure: string | undefined;
+  /** What the kernel took. */
+  readonly kernelMs: number;
 }
 
 /** Damages a sample one to three times, and sums what comes out of it. */
@@ -226,22 +228,33 @@ export function mutateAndSum(all: Sample[], random: Random): Outcome & { sample:
     bytes = mutate(bytes, sample, random, all);
     applied.push(name);
   }
-  return { sample, mutations: applied, bytes, ...outcome(sample, bytes) };
+  const begun = performance.now();
+  const sum = sumOrError(sample, bytes);
+  const kernelMs = performance.now() - begun;
+  return { sample, mutations: applied, bytes, kernelMs, ...judged(sample, bytes, sum) };
 }
 
-function outcome(sample: Sample, bytes: Uint8Array): Pick<Outcome, 'kind' | 'failure'> {
+function sumOrError({ kind }: Sample, bytes: Uint8Array): ReturnType<typeof sumPages> | Error {
   try {
-    const { total, rows, used } = sumPages(bytes, sample.kind);
-    const failure = brokenChecksum(bytes.subarray(0, used));
-    if (used < bytes.length || rows !== sample.rows) {
-      return { kind: 'not all of its rows, which the caller notices', failure };
-    }
-    if (total === sample.total) return { kind: 'the same sum', failure };
-    return { kind: `another sum, ${otherReader(sample, bytes, total)}`, failure };
+    return sumPages(bytes, kind);
   } catch (error) {
-    if (error instanceof PageFault) return { kind: error.message, failure: undefined };
-    return { kind: 'a crash', failure: `it threw ${String(error)}` };
+    return error instanceof Error ? error : new Error(String(error));
   }
+}
+
+function judged(
+  sample: Sample,
+  bytes: Uint8Array,
+  sum: ReturnType<typeof sumPages> | Error,
+): Pick<Outcome, 'kind' | 'failure'> {
+  if (sum instanceof PageFault) return { kind: sum.message, failure: undefined };
+  if (sum instanceof Error) return { kind: 'a crash', failure: `it threw ${sum}` };
+  const failure = brokenChecksum(bytes.subarray(0, sum.used));
+  if (sum.used < bytes.length || sum.rows !== sample.rows) {
+    return { kind: 'not all of its rows, which the caller notices', failure };
+  }
+  if (sum.total === sample.total) return { kind: 'the same sum', failure };
+  return { kind: `another sum, ${otherReader(sample, bytes, sum.total)}`, failure };
 }
 
 /** What hyparquet makes of the same bytes: it checks less, so that it may read what is corrupt. */
@@ -255,8 +268,12 @@ function otherReader({ kind, rows }: Sample, bytes: Uint8Array, total: bigint): 
 }
 
 function brokenChecksum(bytes: Uint8Array): string | undefined {
-  const broken = walkPages(bytes).find((page) => !checksumHolds(bytes, page));
-  return broken && `the checksum of the page at ${broken.from} does not hold, but it has a sum`;
+  try {
+    const broken = walkPages(bytes).find((page) => !checksumHolds(bytes, page));
+    return broken && `the checksum of the page at ${broken.from} does not hold, but it has a sum`;
+  } catch (error) {
+    return `it has a sum, but its pages cannot be walked: ${String(error)}`;
+  }
 }
 
 /** Whether the kernel still sums a sample that is not damaged. */
