@@ -16,6 +16,9 @@ const PADDING: i32 = 16;
 const PAGE_BYTES: i32 = 2560 * 1024;
 const PAGE: usize = memory.data(PAGE_BYTES + PADDING, 16);
 
+/** A page header; what goes on beyond that is none. */
+const HEADER_BYTES: usize = 64 * 1024;
+
 /** The values of a dictionary, as 64-bit integers. */
 const DICTIONARY_ENTRIES: i32 = 256 * 1024;
 const DICTIONARY: usize = memory.data(DICTIONARY_ENTRIES * 8, 16);
@@ -65,12 +68,15 @@ export function addPages(length: i32): i32 {
   const end = INPUT + length;
   let at = INPUT;
   while (at < end) {
-    const headerBytes = header.readPageHeader(at, end);
+    const headerBytes = header.readPageHeader(at, min(end, at + HEADER_BYTES));
     if (headerBytes < 0) return headerBytes;
-    if (headerBytes == 0) break;
+    if (headerBytes == 0) {
+      if (end - at >= HEADER_BYTES) return CORRUPT;
+      break;
+    }
     const body = at + headerBytes;
     if (<u32>header.compressedSize > <u32>(end - body)) {
-      if (headerBytes + header.compressedSize > INPUT_BYTES) return UNSUPPORTED;
+      if (header.compressedSize > INPUT_BYTES - headerBytes) return UNSUPPORTED;
       break;
     }
     if (header.hasChecksum && crc32(body, header.compressedSize) != header.checksum) {
@@ -92,7 +98,8 @@ function addPage(body: usize): i32 {
 
 /** Where a part of a page is once it is decompressed; 0 if it is corrupt. */
 function decompressed(from: usize, length: i32, size: i32): usize {
-  if (!isSnappy) return length == size ? from : 0;
+  // Some writers compress nothing to nothing.
+  if (!isSnappy || length == 0) return length == size ? from : 0;
   return decompressSnappy(from, length, PAGE, size) ? PAGE : 0;
 }
 
@@ -139,19 +146,20 @@ function addDataPage(body: usize): i32 {
 function addDataPageV2(body: usize): i32 {
   const count = header.valueCount;
   const levels = header.definitionBytes;
-  if (count < 0 || levels < 0 || header.repetitionBytes < 0) return CORRUPT;
+  const nulls = header.nullCount;
+  if (count < 0 || nulls < 0 || levels < 0 || header.repetitionBytes < 0) return CORRUPT;
   if (header.repetitionBytes != 0) return UNSUPPORTED;
   if (levels > header.compressedSize || levels > header.uncompressedSize) return CORRUPT;
   if (header.uncompressedSize > PAGE_BYTES) return UNSUPPORTED;
   let nonNull = count;
   if (isOptional) {
     nonNull = countOnes(body, body + levels, count);
-    if (nonNull < 0 || nonNull != count - header.nullCount) return CORRUPT;
-  } else if (levels != 0 || header.nullCount > 0) return CORRUPT;
+    if (nonNull < 0 || nonNull != count - nulls) return CORRUPT;
+  } else if (levels != 0 || nulls != 0) return CORRUPT;
   const packed = header.compressedSize - levels;
   const size = header.uncompressedSize - levels;
   let at = body + levels;
-  if (header.isCompressed && isSnappy && packed > 0) at = decompressed(at, packed, size);
+  if (header.isCompressed) at = decompressed(at, packed, size);
   else if (packed != size) return CORRUPT;
   if (at == 0) return CORRUPT;
   return addValues(at, at + size, count, nonNull);

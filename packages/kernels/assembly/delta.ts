@@ -5,13 +5,19 @@ import { CORRUPT, UNSUPPORTED } from './faults';
 import { add, addHalves, addProduct } from './sum';
 import { readUnsigned, readZigzag, varintEnd } from './varint';
 
-/** Values of a block; more is legal, and written by nobody. */
-const BLOCK_MAX: u64 = 65536;
+/**
+ * Values of a block: more is legal, and written by nobody. Also bounds the work that a few damaged
+ * bytes can cause, because a block without widths takes two bytes.
+ */
+const BLOCK_MAX: u64 = 8192;
 
 /** Within these, no sum of a miniblock can leave 64 bits. */
 const SMALL_VALUE: i64 = 1 << 46;
 const SMALL_DELTA: i64 = 1 << 29;
 const SMALL_WIDTH: i32 = 29;
+
+/** Within this, a miniblock of constant steps cannot wrap around twice. */
+const CONSTANT_STEP: i64 = 1 << 46;
 
 let value: i64 = 0;
 let narrow: bool = false;
@@ -65,18 +71,27 @@ export function sumDelta(from: usize, to: usize, count: i32, is32: bool): i32 {
 function addMiniblock(at: usize, width: i32, least: i64, count: i32): void {
   const isSmall =
     value < SMALL_VALUE && value > -SMALL_VALUE && least < SMALL_DELTA && least > -SMALL_DELTA;
-  if (isSmall && width <= SMALL_WIDTH && !narrow) {
-    if (width == 0) addConstantStep(least, count);
-    else addSmall(at, width, least, count);
-  } else if (width <= 56) addWide(at, width, least, count);
+  if (width == 0 && addConstantStep(least, count)) return;
+  if (isSmall && width <= SMALL_WIDTH && !narrow) addSmall(at, width, least, count);
+  else if (width <= 56) addWide(at, width, least, count);
   else addWidest(at, width, least, count);
 }
 
-/** The sum of value + step, value + 2 · step, …: in closed form. */
-function addConstantStep(step: i64, count: i32): void {
+/**
+ * Adds up value + step, value + 2 · step, … in closed form; exact in 128 bits.
+ *
+ * Returns false, having done nothing, where the values may wrap around.
+ */
+function addConstantStep(step: i64, count: i32): bool {
+  if (step >= CONSTANT_STEP || step <= -CONSTANT_STEP) return false;
   const n = <i64>count;
-  add(n * value + step * ((n * (n + 1)) >> 1));
-  value += step * n;
+  const last = value + step * n;
+  if (step < 0 ? last > value : last < value) return false;
+  if (narrow && last != <i64>(<i32>last)) return false;
+  addProduct(value, <u32>n);
+  addProduct(step, <u32>((n * (n + 1)) >> 1));
+  value = last;
+  return true;
 }
 
 function addSmall(at: usize, width: i32, least: i64, count: i32): void {

@@ -10,6 +10,8 @@ export function readUnsigned(from: usize, to: usize): u64 {
   for (let shift = 0; shift < 64; shift += 7) {
     if (at >= to) return 0;
     const byte = <u64>load<u8>(at++);
+    // The tenth byte has room for one more bit.
+    if (shift == 63 && byte > 1) return 0;
     value |= (byte & 127) << shift;
     if (byte < 128) {
       varintEnd = at;

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PageFault } from '../dist/index.js';
-import { sumColumnChunk, sumFirstColumn } from './column-file.js';
+import { sumFirstColumn, sumPages } from './column-file.js';
+import { sumOf } from './independent-readers.js';
+import { randomColumn } from './random-column.js';
 import { type Layout, writeColumn } from './write-parquet.js';
 
 const layouts: Layout[] = [];
@@ -32,60 +34,16 @@ const titled = layouts.map((layout) => ({
   ].join(', '),
 }));
 
-/** Integers of up to `bits` bits with their sign. */
-const integer = (bits: number) => {
-  const limit = 1n << BigInt(bits - 1);
-  return fc.bigInt({ min: -limit, max: limit - 1n });
-};
-
-/** Columns as they occur: of any width, constant, in steps, of few values; with nulls or without. */
-function column(bits: number) {
-  const value = fc.integer({ min: 1, max: bits }).chain(integer);
-  const run = fc
-    .tuple(value, fc.integer({ min: 1, max: 300 }), integer(Math.min(16, bits)))
-    .map(([first, length, step]) =>
-      Array.from({ length }, (_, i) => BigInt.asIntN(bits, first + step * BigInt(i))),
-    );
-  const random = fc
-    .integer({ min: 1, max: bits })
-    .chain((width) => fc.array(integer(width), { maxLength: 700 }));
-  const few = fc
-    .array(value, { minLength: 1, maxLength: 5 })
-    .chain((values) => fc.array(fc.constantFrom(...values), { maxLength: 700 }));
-  const values = fc
-    .array(fc.oneof(run, random, few), { minLength: 1, maxLength: 4 })
-    .map((parts) => parts.flat());
-  const nulls = fc.oneof(
-    fc.constant(() => false),
-    fc.integer({ min: 1, max: 9 }).map((n) => (i: number) => i % n === 0),
-    fc
-      .array(fc.boolean(), { minLength: 1, maxLength: 50 })
-      .map((pattern) => (i: number) => pattern[i % pattern.length] === true),
-  );
-  return fc
-    .tuple(values, nulls)
-    .map(([all, isNull]) => all.map((value, i) => (isNull(i) ? null : value)));
-}
-
-function expected(values: readonly (bigint | null)[]) {
-  const nonNull = values.filter((value) => value !== null);
-  return {
-    total: nonNull.reduce((sum, value) => sum + value, 0n),
-    rows: values.length,
-    nonNull: nonNull.length,
-  };
-}
-
 describe('a column of any values sums exactly', () => {
   test.each(titled)('$title', (layout) => {
     fc.assert(
       fc.property(
-        column(layout.int32 ? 32 : 64),
+        randomColumn(layout.int32 ? 32 : 64),
         fc.constantFrom(64, 700, 100_000),
         (values, rows) => {
           fc.pre(values.length > 0);
           const file = writeColumn(values, { ...layout, rowGroupRows: rows });
-          expect(sumFirstColumn(file)).toEqual(expected(values));
+          expect(sumFirstColumn(file)).toEqual(sumOf(values));
         },
       ),
       { numRuns: 60 },
@@ -107,7 +65,7 @@ test.each(titled)('deltas of every width, from one bit to all: $title', (layout)
   for (let width = 1; width <= bits; width++) {
     const top = BigInt.asIntN(bits, 1n << BigInt(width - 1));
     const values = Array.from({ length: 300 }, (_, i) => (i % 3 === 0 ? top : BigInt(i % 2)));
-    expect(sumFirstColumn(writeColumn(values, layout))).toEqual(expected(values));
+    expect(sumFirstColumn(writeColumn(values, layout))).toEqual(sumOf(values));
   }
 });
 
@@ -124,7 +82,11 @@ test.each(titled)('damaged pages are summed or refused, and end: $title', (layou
       for (const { at, byte } of changes) damaged[at] = byte;
       try {
         // The pages begin behind the magic number.
-        sumColumnChunk(damaged.subarray(4), layout);
+        sumPages(damaged.subarray(4), {
+          type: layout.int32 ? 'INT32' : 'INT64',
+          codec: layout.snappy ? 'SNAPPY' : 'UNCOMPRESSED',
+          optional: true,
+        });
       } catch (error) {
         if (!(error instanceof PageFault)) throw error;
       }

@@ -1,28 +1,65 @@
 import { parquetMetadata } from 'hyparquet';
-import { columnChunkSummer, compileKernels, createKernels } from '../dist/index.js';
+import {
+  type ColumnChunkKind,
+  columnChunkSummer,
+  compileKernels,
+  createKernels,
+} from '../dist/index.js';
 
 const kernels = createKernels(await compileKernels());
 
+/** A column chunk as it is in a file. */
+export interface ColumnChunkBytes {
+  readonly column: string;
+  readonly kind: ColumnChunkKind;
+  readonly bytes: Uint8Array;
+  /** Its values, nulls included. */
+  readonly rows: number;
+}
+
+/** The column chunks of a whole Parquet file of columns of integers. */
+export function columnChunks(file: Uint8Array): ColumnChunkBytes[] {
+  const { row_groups, schema } = parquetMetadata(arrayBuffer(file));
+  return row_groups.flatMap(({ columns }) =>
+    columns.map(({ meta_data: chunk }, i) => {
+      if (chunk === undefined) throw new Error('the column has no metadata');
+      const { type, codec } = chunk;
+      if (type !== 'INT32' && type !== 'INT64') throw new Error(`the column is ${type}`);
+      if (codec !== 'UNCOMPRESSED' && codec !== 'SNAPPY') throw new Error(`the codec is ${codec}`);
+      const optional = schema[i + 1]?.repetition_type === 'OPTIONAL';
+      const dataFrom = Number(chunk.data_page_offset);
+      // DuckDB writes 0 where there is no dictionary.
+      const from = Math.min(dataFrom, Number(chunk.dictionary_page_offset || dataFrom));
+      return {
+        column: String(chunk.path_in_schema[0]),
+        kind: { type, codec, optional },
+        bytes: file.subarray(from, from + Number(chunk.total_compressed_size)),
+        rows: Number(chunk.num_values),
+      };
+    }),
+  );
+}
+
+export function arrayBuffer(file: Uint8Array): ArrayBuffer {
+  return file.buffer.slice(file.byteOffset, file.byteOffset + file.length) as ArrayBuffer;
+}
+
 /** The sum of the first column of a whole Parquet file, by the kernel. */
 export function sumFirstColumn(file: Uint8Array) {
-  const bytes = file.buffer.slice(file.byteOffset, file.byteOffset + file.length) as ArrayBuffer;
-  const metadata = parquetMetadata(bytes);
+  const chunks = columnChunks(file);
+  return sumChunks(chunks.filter(({ column }) => column === chunks[0]?.column));
+}
+
+/** The sum of the chunks of a column, by the kernel, which must find as many rows as there are. */
+export function sumChunks(chunks: readonly ColumnChunkBytes[], pieceBytes?: number) {
   let total = 0n;
   let rows = 0;
   let nonNull = 0;
-  for (const { columns } of metadata.row_groups) {
-    const chunk = columns[0]?.meta_data;
-    if (chunk === undefined) throw new Error('the row group has no column');
-    const { type, codec } = chunk;
-    if (type !== 'INT32' && type !== 'INT64') throw new Error(`the column is ${type}`);
-    if (codec !== 'UNCOMPRESSED' && codec !== 'SNAPPY') throw new Error(`the codec is ${codec}`);
-    const optional = metadata.schema[1]?.repetition_type === 'OPTIONAL';
-    const summer = columnChunkSummer(kernels, { type, codec, optional });
-    const from = Number(chunk.dictionary_page_offset ?? chunk.data_page_offset);
-    const start = Math.min(from, Number(chunk.data_page_offset));
-    feed(file.subarray(start, start + Number(chunk.total_compressed_size)), summer.addPages);
+  for (const chunk of chunks) {
+    const summer = columnChunkSummer(kernels, chunk.kind);
+    feed(chunk.bytes, summer.addPages, pieceBytes);
     const sum = summer.result();
-    if (BigInt(sum.rows) !== chunk.num_values) throw new Error(`${sum.rows} rows`);
+    if (sum.rows !== chunk.rows) throw new Error(`${sum.rows} rows, not ${chunk.rows}`);
     total += sum.total;
     rows += sum.rows;
     nonNull += sum.nonNull;
@@ -30,17 +67,12 @@ export function sumFirstColumn(file: Uint8Array) {
   return { total, rows, nonNull };
 }
 
-/** The sum of a column chunk's bytes, as far as whole pages are in them. */
-export function sumColumnChunk(
-  bytes: Uint8Array,
-  { int32, snappy }: { readonly int32: boolean; readonly snappy: boolean },
-): bigint {
-  const type = int32 ? 'INT32' : 'INT64';
-  const codec = snappy ? 'SNAPPY' : 'UNCOMPRESSED';
-  const summer = columnChunkSummer(kernels, { type, codec, optional: true });
+/** The sum of a column chunk's bytes, as far as whole pages are in them. Throws PageFault. */
+export function sumPages(bytes: Uint8Array, kind: ColumnChunkKind) {
+  const summer = columnChunkSummer(kernels, kind);
   kernels.input.set(bytes);
-  summer.addPages(bytes.length);
-  return summer.result().total;
+  const used = summer.addPages(bytes.length);
+  return { ...summer.result(), used };
 }
 
 /** Hands bytes to a kernel in pieces of at most its input. */
