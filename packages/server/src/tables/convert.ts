@@ -2,18 +2,21 @@ import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import type { ColumnType, CsvRows, RowsFault } from '@tally/kernels';
 import { type ChunkLimits, findFault, readHeader } from './csv-faults.js';
 import { CsvReader } from './csv-reader.js';
-import { csvRows, csvText, type Piece, readPieces } from './kernel.js';
+import { type Growth, SlowGrowthError, waitForGrowth } from './growth.js';
+import { csvRows, csvTextStart, type Piece, readPieces, wholeFile } from './kernel.js';
 import { type ColumnRange, createParquetFile, type ParquetFile } from './parquet-file.js';
 import { type ChunkPlan, planChunk, type ScannedColumn, type TableField } from './schema.js';
 
 /** A CSV file, and how it is to be written as Parquet. */
 export interface Conversion {
   readonly csvPath: string;
-  /** Made by the conversion; must not exist. */
+  /** Made by the conversion. */
   readonly parquetPath: string;
   /** The table's fields as the caller knows them. */
   readonly fields: readonly TableField[];
   readonly limits: ChunkLimits;
+  /** Given if the CSV file is still being written. */
+  readonly growth?: Growth | undefined;
 }
 
 /** What a conversion has found and written. */
@@ -35,23 +38,33 @@ const pieceBytes = 256 * 1024;
  * Each column's type is that of all its values. Most often that of the first ones tells: then one
  * pass over the file is enough. Where a later value contradicts, the file is scanned whole for its
  * types, and converted by them. Throws CsvFault.
+ *
+ * A file that grows is read in one pass as its bytes come. Throws SlowGrowthError if they come
+ * slowly, or if one pass is not enough: then it is to be converted when it is complete.
  */
 export async function convertToParquet(conversion: Conversion): Promise<ConvertedChunk> {
-  const { csvPath, parquetPath, fields, limits } = conversion;
+  const { csvPath, parquetPath, fields, limits, growth } = conversion;
   const csv = openSync(csvPath, 'r');
-  const parquet = openSync(parquetPath, 'wx+');
+  const parquet = openSync(parquetPath, 'w');
   try {
-    const names = readHeader(new CsvReader(csv, limits.fieldBytesMax), limits);
+    const reader = new CsvReader(csv, limits.fieldBytesMax);
+    const names = readHeader(reader, limits);
+    // What seems to be the end of the header may be as far as the file has grown.
+    if (growth !== undefined && reader.isAtEnd) throw new SlowGrowthError();
+    const extentAt =
+      growth === undefined ? wholeFile(csv) : (position: number) => waitForGrowth(growth, position);
     const rows = csvRows(limits);
+    const pieces = () => readPieces(csv, rows.input, csvTextStart(csv), extentAt, pieceBytes);
     for (const isWhole of [false, true]) {
-      const types = scanTypes(rows, csv, names.length, isWhole);
+      const types = scanTypes(rows, pieces(), names.length, isWhole);
       if (types === 'fault') throw findFault(csv, limits);
       const columns = names.map((name, i) => ({ name, type: types[i] ?? null }));
       const plan = planChunk(fields, columns);
       ftruncateSync(parquet);
-      const written = await writeRows(rows, csv, types, plan, parquet);
+      const written = await writeRows(rows, pieces(), types, plan, parquet);
       if (written === 'fault') throw findFault(csv, limits);
       if (written !== 'contradiction') return { columns, plan, ...written };
+      if (growth !== undefined) throw new SlowGrowthError();
     }
     throw new Error('the types of a whole file contradict its values');
   } finally {
@@ -63,13 +76,13 @@ export async function convertToParquet(conversion: Conversion): Promise<Converte
 /** The types of a file's columns by its first piece, or by all of it. */
 function scanTypes(
   rows: CsvRows,
-  csv: number,
+  pieces: Iterable<Piece>,
   columns: number,
   isWhole: boolean,
 ): (ColumnType | null)[] | 'fault' {
   rows.beginScan(columns);
   let isDone = false;
-  for (const piece of readPieces(csv, rows.input, csvText(csv), pieceBytes)) {
+  for (const piece of pieces) {
     const used = rows.read(0, piece.length, piece.isLast);
     if (typeof used === 'string') return 'fault';
     piece.used = used;
@@ -83,7 +96,7 @@ const isAllUsed = ({ isLast, used, length }: Piece) => isLast && used === length
 
 async function writeRows(
   rows: CsvRows,
-  csv: number,
+  pieces: Iterable<Piece>,
   types: readonly (ColumnType | null)[],
   plan: ChunkPlan,
   parquet: number,
@@ -99,7 +112,7 @@ async function writeRows(
 
   rows.beginConversion(types);
   let isDone = false;
-  for (const piece of readPieces(csv, rows.input, csvText(csv), pieceBytes)) {
+  for (const piece of pieces) {
     for (;;) {
       const used = rows.read(piece.used, piece.length - piece.used, piece.isLast);
       if (typeof used === 'string') return used;

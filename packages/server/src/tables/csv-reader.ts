@@ -67,6 +67,11 @@ export class CsvReader {
     if (this.#limit >= 3 && a === 0xef && b === 0xbb && c === 0xbf) this.#position = 3;
   }
 
+  /** Whether the end of the file, as it is now, has been met. */
+  get isAtEnd(): boolean {
+    return this.#endOfFile;
+  }
+
   /** Whether the record is a line with nothing on it; valid at the record's last field. */
   get blankLine(): boolean {
     return this.fieldIndex === 0 && this.start === this.end && !this.quoted;

@@ -2,7 +2,7 @@ import { csvSummer } from '@tally/kernels';
 import { type ChunkLimits, readHeader, readRow } from './csv-faults.js';
 import { CsvFault, CsvReader } from './csv-reader.js';
 import { parseInteger } from './csv-values.js';
-import { csvText, kernels, readPieces } from './kernel.js';
+import { csvTextStart, kernels, readPieces, wholeFile } from './kernel.js';
 
 /** Bytes of a CSV file that are read at a time. */
 const pieceBytes = 256 * 1024;
@@ -21,7 +21,8 @@ export function sumCsvColumn(
   throwIfStopped: () => void,
 ): bigint {
   const summer = csvSummer(kernels, column, columns);
-  for (const piece of readPieces(fd, kernels.input, csvText(fd), pieceBytes)) {
+  const pieces = readPieces(fd, kernels.input, csvTextStart(fd), wholeFile(fd), pieceBytes);
+  for (const piece of pieces) {
     throwIfStopped();
     const used = summer.add(piece.length, piece.isLast);
     if (used === undefined) break;

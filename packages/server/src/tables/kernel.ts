@@ -1,6 +1,7 @@
 import { fstatSync, readSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { type CsvRows, createCsvRows, createKernels, type RowLimits } from '@tally/kernels';
+import type { Extent } from './growth.js';
 
 const { kernelsModule } = workerData as { kernelsModule: WebAssembly.Module };
 
@@ -25,36 +26,46 @@ export interface Piece {
 }
 
 /**
- * Reads `[from, to)` of a file into `input`, `pieceBytes` at a time.
+ * Reads a file from `from` on into `input`, `pieceBytes` at a time, as far as `extentAt` says.
  *
  * Ends without a last piece when so much is left unused that no more fits in.
  */
 export function* readPieces(
   fd: number,
   input: Uint8Array,
-  { from, to }: { readonly from: number; readonly to: number },
+  from: number,
+  extentAt: (position: number) => Extent,
   pieceBytes: number,
 ): Generator<Piece> {
   let position = from;
   let kept = 0;
-  do {
+  for (let isLast = false; !isLast; ) {
+    const { to, isEnd } = extentAt(position);
     const room = Math.min(Math.max(pieceBytes - kept, pieceBytes >> 1), input.length - kept);
     if (room === 0) return;
     const wanted = Math.min(to - position, room);
     const read = readSync(fd, input, kept, wanted, position);
     if (read === 0 && wanted > 0) throw new Error('it ends too early');
     position += read;
-    const piece = { length: kept + read, isLast: position === to, used: 0 };
+    isLast = isEnd && position === to;
+    const piece = { length: kept + read, isLast, used: 0 };
     yield piece;
     input.copyWithin(0, piece.used, piece.length);
     kept = piece.length - piece.used;
-  } while (position < to);
+  }
 }
 
-/** Where the text of a CSV file begins, behind its byte order mark, and where it ends. */
-export function csvText(fd: number): { readonly from: number; readonly to: number } {
+/** Of a file, or a part of it, that ends at `to` and is there already. */
+export function upTo(to: number): () => Extent {
+  return () => ({ to, isEnd: true });
+}
+
+/** Of a file that is there already. */
+export const wholeFile = (fd: number) => upTo(fstatSync(fd).size);
+
+/** Where the text of a CSV file begins: behind its byte order mark. */
+export function csvTextStart(fd: number): number {
   const mark = Buffer.alloc(3);
   readSync(fd, mark, 0, 3, 0);
-  const from = mark.equals(Buffer.from([0xef, 0xbb, 0xbf])) ? 3 : 0;
-  return { from, to: fstatSync(fd).size };
+  return mark.equals(Buffer.from([0xef, 0xbb, 0xbf])) ? 3 : 0;
 }

@@ -1,7 +1,7 @@
 import { fstatSync, readSync } from 'node:fs';
 import { type ColumnChunkKind, columnChunkSummer, PageFault } from '@tally/kernels';
 import { type FileMetaData, parquetMetadata } from 'hyparquet';
-import { kernels, readPieces } from './kernel.js';
+import { kernels, readPieces, upTo } from './kernel.js';
 import { type ColumnRange, startOf } from './parquet-file.js';
 
 /**
@@ -122,7 +122,7 @@ function sumColumnChunk(fd: number, { kind, from, bytes, values }: ColumnChunk):
   const { input } = kernels;
   const summer = columnChunkSummer(kernels, kind);
   let used = 0;
-  for (const piece of readPieces(fd, input, { from, to: from + bytes }, input.length)) {
+  for (const piece of readPieces(fd, input, from, upTo(from + bytes), input.length)) {
     piece.used = summer.addPages(piece.length);
     used += piece.used;
   }

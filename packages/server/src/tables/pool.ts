@@ -7,7 +7,8 @@ import type { Fault, FileSums, IngestedChunk, IngestTask, RangesTask, SumTask } 
 
 /** The threads that work on table files. */
 export interface TablePool {
-  ingest(task: IngestTask): Promise<IngestedChunk | Fault>;
+  /** Undefined: the file grows, and can only be converted once it is complete. */
+  ingest(task: IngestTask): Promise<IngestedChunk | Fault | undefined>;
   sum(task: SumTask): Promise<FileSums | (Fault & { readonly index: number })>;
   /** Of each file, where its columns of integers are. */
   ranges(task: RangesTask): Promise<ReadonlyMap<string, ColumnRange[]>[]>;

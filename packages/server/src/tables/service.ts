@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { TableServiceImplementation } from '@tally/stubs';
+import { Mutex } from 'async-mutex';
 import type { Config } from '../config.js';
 import { type Catalog, openCatalog, TableStoppedError } from './catalog.js';
 import { openChunkIndex } from './chunk-index.js';
@@ -42,7 +43,7 @@ export async function openTables(config: Config): Promise<Tables> {
   const slots = createSpoolSlots(config);
   return {
     catalog,
-    ingest: { folders, catalog, pool, limits, sync, slots },
+    ingest: { folders, catalog, pool, limits, sync, slots, early: new Mutex() },
     sum: {
       folders,
       catalog,

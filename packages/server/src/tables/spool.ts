@@ -1,11 +1,24 @@
 import type { Semaphore } from 'async-mutex';
+import { syncPath } from '../sync-path.js';
 import { appendToFile } from './files.js';
 
 /** The bytes of a file in the order of the file, all there already or still on their way. */
 export type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** How many bytes of small pieces are gathered for one write: what each stream may hold back. */
-const gatherBytes = 64 * 1024;
+const gatherBytes = 256 * 1024;
+
+/** What is spooled is put on the disk while more comes, that much at a time. */
+const syncBytes = 32 * 1024 * 1024;
+
+export interface SpoolOptions {
+  /** Bounds the files that are open. */
+  readonly slots: Semaphore;
+  /** Whether the file is to be on the disk in the end: then most of it is before. */
+  readonly sync: boolean;
+  /** Told how large the file is, each time it has grown. */
+  readonly onGrowth: (bytes: number) => void;
+}
 
 /**
  * Writes pieces to a new file, each before the next one is asked for.
@@ -13,9 +26,32 @@ const gatherBytes = 64 * 1024;
  * A slot is held, and the file is open, while bytes are written only: a client that sends slowly,
  * or nothing for hours, keeps no other upload waiting.
  */
-export async function spool(file: string, pieces: Pieces, slots: Semaphore): Promise<void> {
-  for await (const bytes of gathered(pieces)) {
-    await slots.runExclusive(() => appendToFile(file, bytes));
+export async function spool(file: string, pieces: Pieces, options: SpoolOptions): Promise<void> {
+  const { slots, sync, onGrowth } = options;
+  let size = 0;
+  let nextSync = syncBytes;
+  let syncing: Promise<void> = Promise.resolve();
+  let isSyncing = false;
+
+  async function syncWritten(): Promise<void> {
+    isSyncing = true;
+    nextSync = size + syncBytes;
+    await slots.runExclusive(() => syncPath(file));
+    isSyncing = false;
+  }
+
+  try {
+    for await (const bytes of gathered(pieces)) {
+      await slots.runExclusive(() => appendToFile(file, bytes));
+      size += bytes.length;
+      onGrowth(size);
+      if (!sync || isSyncing || size < nextSync) continue;
+      // One at a time; what it throws is thrown by the next one, or at the end.
+      syncing = syncing.then(syncWritten);
+      syncing.catch(() => {});
+    }
+  } finally {
+    await syncing;
   }
 }
 

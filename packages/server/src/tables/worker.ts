@@ -4,6 +4,7 @@ import { type ConvertedChunk, convertToParquet } from './convert.js';
 import type { ChunkLimits } from './csv-faults.js';
 import { CsvFault } from './csv-reader.js';
 import { sumCsvColumn } from './csv-sum.js';
+import { type Growth, SlowGrowthError } from './growth.js';
 import type { ColumnRange } from './parquet-file.js';
 import { readColumnRanges, sumParquetColumn } from './parquet-sum.js';
 import type { TableField } from './schema.js';
@@ -26,6 +27,8 @@ export interface IngestTask {
   /** The table's fields as the caller knows them. */
   readonly fields: readonly TableField[];
   readonly limits: ChunkLimits;
+  /** Given if the file is still being written. */
+  readonly growth?: Growth;
   /** Whether both files must survive a power loss before the answer. */
   readonly sync: boolean;
 }
@@ -35,9 +38,13 @@ export interface IngestedChunk extends ConvertedChunk {
   readonly csvBytes: number;
 }
 
-/** Writes an uploaded file as Parquet and puts both files in their place. */
-export async function ingest(task: IngestTask): Promise<IngestedChunk | Fault> {
-  const { spoolPath, parquetSpoolPath, fields, limits, sync } = task;
+/**
+ * Writes an uploaded file as Parquet and puts both files in their place.
+ *
+ * Undefined: the file grows, and can only be converted once it is complete.
+ */
+export async function ingest(task: IngestTask): Promise<IngestedChunk | Fault | undefined> {
+  const { spoolPath, parquetSpoolPath, fields, limits, growth, sync } = task;
   let chunk: ConvertedChunk;
   try {
     chunk = await convertToParquet({
@@ -45,9 +52,13 @@ export async function ingest(task: IngestTask): Promise<IngestedChunk | Fault> {
       parquetPath: parquetSpoolPath,
       fields,
       limits,
+      growth,
     });
   } catch (error) {
-    if (error instanceof CsvFault) return { fault: error.message };
+    if (error instanceof SlowGrowthError) return undefined;
+    // A fault in a file that grows may be where it ends for now.
+    if (error instanceof CsvFault)
+      return growth === undefined ? { fault: error.message } : undefined;
     throw error;
   }
   const csvBytes = putInPlace(spoolPath, task.csvPath, sync);
