@@ -25,6 +25,8 @@ export interface LaunchOptions {
   readonly dataDir?: string;
   /** Default: a free port. */
   readonly port?: number;
+  /** Default: 0, for a server that is ready as soon as possible. */
+  readonly warmupCalls?: number;
   readonly env?: Readonly<Record<string, string>>;
   /** Flags for node itself, before the script. */
   readonly nodeArgs?: readonly string[];
@@ -45,6 +47,7 @@ export async function launchServer(options: LaunchOptions = {}): Promise<Launche
       ...(options.nodeArgs ?? []),
       main,
       ...['--port', String(options.port ?? 0), '--data-dir', dataDir],
+      ...['--warmup-calls', String(options.warmupCalls ?? 0)],
       ...(options.args ?? []),
     ],
     { env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] },
