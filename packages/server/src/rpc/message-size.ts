@@ -1,4 +1,4 @@
-import { ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+import { type ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 
 /**
  * Gives the refusal of a message over the size limit a sentence that says what is allowed.
@@ -15,7 +15,8 @@ export function messageSizeInterceptor(messageBytesMax: number): ServerIntercept
       if (!size) return sendStatus(sent);
       sendStatus({ ...sent, details: `the request has ${size}: ${allowed}` });
     };
-    return new ServerInterceptingCall(call);
+    // The call as it is: one wrapped around it would cost a tenth of a whole cached Fact.
+    return call as ServerInterceptingCall;
   };
 }
 
