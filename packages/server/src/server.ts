@@ -6,6 +6,7 @@ import type { Config } from './config.js';
 import { numStoreService, openNumbers } from './numbers/service.js';
 import { errorMiddleware } from './rpc/errors.js';
 import { listen, rpcOptions } from './rpc/listen.js';
+import { addShortMethods, type ShortMethods } from './rpc/short-calls.js';
 import { StartError } from './start-error.js';
 import { syncPath } from './sync-path.js';
 import { openTables, tableService } from './tables/service.js';
@@ -36,7 +37,8 @@ export async function startServer(
   config: Config,
   ending: AbortSignal = new AbortController().signal,
 ): Promise<RunningServer> {
-  const rpc = createServer(rpcOptions(config)).use(errorMiddleware);
+  const shortMethods: ShortMethods = new Map();
+  const rpc = createServer(rpcOptions(config, shortMethods)).use(errorMiddleware);
   const parts: Promise<Part>[] = [];
   const bound = new Promise<number>((resolve, reject) => {
     // One turn later: every service is added before the server listens.
@@ -55,7 +57,9 @@ export async function startServer(
 
   if (config.services.includes('numbers')) {
     const numbers = dataDir.then(() => openNumbers(config));
-    rpc.add(NumStoreDefinition, numStoreService(whenWarm(numbers), config));
+    const service = numStoreService(whenWarm(numbers), config);
+    rpc.add(NumStoreDefinition, service);
+    addShortMethods(shortMethods, NumStoreDefinition, service);
   }
   if (config.services.includes('tables')) {
     const tables = dataDir.then(() => openTables(config));

@@ -8,16 +8,20 @@ import type { Server } from 'nice-grpc';
 import type { Config } from '../config.js';
 import { StartError } from '../start-error.js';
 import { messageSizeInterceptor } from './message-size.js';
+import { type ShortMethods, shortCallInterceptor } from './short-calls.js';
 
-/** grpc-js's options for a server of this configuration. */
-export function rpcOptions(config: Config): ChannelOptions {
+/** grpc-js's options for a server of this configuration; short methods may be added later. */
+export function rpcOptions(config: Config, shortMethods: ShortMethods): ChannelOptions {
   const options: ServerOptions = {
     'grpc.max_receive_message_length': config.messageBytesMax,
     // Two servers on one port would each get some of the calls.
     'grpc.so_reuseport': 0,
     // Nothing here serves grpc-js's own statistics; keeping them costs every call some time.
     'grpc.enable_channelz': 0,
-    interceptors: [messageSizeInterceptor(config.messageBytesMax)],
+    interceptors: [
+      messageSizeInterceptor(config.messageBytesMax),
+      shortCallInterceptor(shortMethods),
+    ],
   };
   return options;
 }
