@@ -120,7 +120,7 @@ export const numberOptions = {
     fallback: 2000,
     min: 0,
     max: 100_000,
-    help: 'calls that the server sends to a scratch copy of itself before it serves; 0 for none',
+    help: 'NumStore calls that the server sends to a scratch copy of itself before it serves; 0 for none',
   },
   drainMs: {
     unit: 'ms',

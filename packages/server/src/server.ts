@@ -77,7 +77,7 @@ export async function startServer(
 
 /** How long the warm-up took; undefined if there was none. A failed one is logged, and that is all. */
 async function warmUpMs(config: Config, ending: AbortSignal): Promise<number | undefined> {
-  if (config.warmupCalls === 0) return undefined;
+  if (config.warmupCalls === 0 || !config.services.includes('numbers')) return undefined;
   const startMs = performance.now();
   try {
     await warmUp(config, startServer, ending);
