@@ -32,7 +32,7 @@ const textColumn = 'city';
 async function main(): Promise<void> {
   console.log('Tally: real CSV files through a real server\n');
   const folder = await mkdtemp(path.join(tmpdir(), 'tally-demo-'));
-  const server = await launchServer({ dataDir: path.join(folder, 'data') });
+  const server = await launchServer({ dataDir: path.join(folder, 'data'), warmupCalls: 2000 });
   const channel = createChannel(server.address);
   try {
     step('Server', `listens on ${server.address}, its data in a temporary folder`);

@@ -136,6 +136,13 @@ export const numberOptions = {
     max: 64,
     help: 'most uploads converted to Parquet at once; the rest of the table threads only sum',
   },
+  warmupCalls: {
+    unit: 'calls',
+    fallback: 2000,
+    min: 0,
+    max: 100_000,
+    help: 'NumStore calls that the server sends to a scratch copy of itself before it serves; 0 for none',
+  },
   drainMs: {
     unit: 'ms',
     fallback: 8000,

@@ -6,15 +6,19 @@ import type { Config } from './config.js';
 import { numStoreService, openNumbers } from './numbers/service.js';
 import { errorMiddleware } from './rpc/errors.js';
 import { listen, rpcOptions } from './rpc/listen.js';
+import { addShortMethods, type ShortMethods } from './rpc/short-calls.js';
 import { StartError } from './start-error.js';
 import { syncPath } from './sync-path.js';
 import { openTables, tableService } from './tables/service.js';
 import { streamedTableService } from './tables/streamed-service.js';
+import { warmUp } from './warm-up.js';
 
 /** A server that listens. */
 export interface RunningServer {
   /** The port that it listens on. */
   readonly port: number;
+  /** How long the warm-up took, in milliseconds; undefined if there was none. */
+  readonly warmUpMs: number | undefined;
   /** Lets calls in progress end, for `drainMs` at most, then closes everything. */
   stop(): Promise<void>;
 }
@@ -24,39 +28,67 @@ interface Part {
 }
 
 /**
- * Starts a server and resolves once it listens and its data is open.
+ * Starts a server and resolves once it listens, its data is open and it is warmed up.
  *
  * The port is bound first, so that a second server on it fails before it touches the data;
- * calls that come meanwhile wait until the data is open. Throws StartError.
+ * calls that come meanwhile wait for the rest. When `ending` is aborted, what is left of the
+ * warm-up is left out. Throws StartError.
  */
-export async function startServer(config: Config): Promise<RunningServer> {
-  const rpc = createServer(rpcOptions(config)).use(errorMiddleware);
+export async function startServer(
+  config: Config,
+  ending: AbortSignal = new AbortController().signal,
+): Promise<RunningServer> {
+  const shortMethods: ShortMethods = new Map();
+  const rpc = createServer(rpcOptions(config, shortMethods)).use(errorMiddleware);
   const parts: Promise<Part>[] = [];
   const bound = new Promise<number>((resolve, reject) => {
     // One turn later: every service is added before the server listens.
     setImmediate(() => listen(rpc, config).then(resolve, reject));
   });
   const dataDir = bound.then(() => makeDataDir(config));
+  // One turn later: every part is on the list.
+  const warmedUp = dataDir.then(() => Promise.all(parts)).then(() => warmUpMs(config, ending));
+  const whenWarm = <P extends Part>(opening: Promise<P>): Promise<P> => {
+    parts.push(opening);
+    const ready = Promise.all([opening, warmedUp]).then(([part]) => part);
+    // A failure ends the start below, whether or not a call waits for this part.
+    ready.catch(() => {});
+    return ready;
+  };
 
   if (config.services.includes('numbers')) {
     const numbers = dataDir.then(() => openNumbers(config));
-    rpc.add(NumStoreDefinition, numStoreService(numbers, config));
-    parts.push(numbers);
+    const service = numStoreService(whenWarm(numbers), config);
+    rpc.add(NumStoreDefinition, service);
+    addShortMethods(shortMethods, NumStoreDefinition, service);
   }
   if (config.services.includes('tables')) {
     const tables = dataDir.then(() => openTables(config));
-    rpc.add(TableDefinition, tableService(tables));
-    rpc.add(TableServiceDefinition, streamedTableService(tables));
-    parts.push(tables);
+    const ready = whenWarm(tables);
+    rpc.add(TableDefinition, tableService(ready));
+    rpc.add(TableServiceDefinition, streamedTableService(ready));
   }
 
   const stop = () => stopServer(rpc, parts, config.drainMs);
   try {
-    await Promise.all(parts);
-    return { port: await bound, stop };
+    return { port: await bound, warmUpMs: await warmedUp, stop };
   } catch (error) {
     await stop();
     throw startError(error, config.dataDir);
+  }
+}
+
+/** How long the warm-up took; undefined if there was none. A failed one is logged, and that is all. */
+async function warmUpMs(config: Config, ending: AbortSignal): Promise<number | undefined> {
+  if (config.warmupCalls === 0 || !config.services.includes('numbers')) return undefined;
+  const startMs = performance.now();
+  try {
+    await warmUp(config, startServer, ending);
+    return performance.now() - startMs;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    console.error(`Not warmed up, so the first calls are slower: ${reason}`);
+    return undefined;
   }
 }
 

@@ -77,7 +77,16 @@ export function traceServer(
     // Every sync takes 5 ms: a reply that does not wait for it comes first, not by luck after it.
     const slow = 'inject=fsync,fdatasync:delay_enter=5000';
     const strace = ['-D', '-f', '-yy', '-xx', '-s', '1000000', '-o', traceFile];
-    const node = [process.execPath, main, '--port', '0', '--data-dir', dataDir];
+    const node = [
+      process.execPath,
+      main,
+      '--port',
+      '0',
+      '--data-dir',
+      dataDir,
+      '--warmup-calls',
+      '0',
+    ];
     // With -D the child that is started here is the server, and strace stands beside it.
     const server = spawn('strace', [...strace, '-e', names, '-e', slow, ...node], {
       stdio: ['ignore', 'pipe', 'inherit'],

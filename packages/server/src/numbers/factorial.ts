@@ -61,7 +61,15 @@ export function toBigEndian(value: bigint): Uint8Array {
   return bytes;
 }
 
+/** Any integer of as many bytes is exact as a double. */
+const numberBytesMax = 6;
+
 /** The non-negative integer that big-endian bytes stand for. */
 export function fromBigEndian(bytes: Uint8Array): bigint {
-  return bytes.length === 0 ? 0n : BigInt(`0x${Buffer.from(bytes).toString('hex')}`);
+  if (bytes.length <= numberBytesMax) {
+    let value = 0;
+    for (const byte of bytes) value = value * 256 + byte;
+    return BigInt(value);
+  }
+  return BigInt(`0x${Buffer.from(bytes).toString('hex')}`);
 }

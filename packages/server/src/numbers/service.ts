@@ -1,6 +1,7 @@
-import type { NumStoreServiceImplementation } from '@tally/stubs';
+import type { FactRequest, FactResponse, SetNumRequest, SetNumResponse } from '@tally/stubs';
 import { ServerError, Status } from 'nice-grpc';
 import type { Config } from '../config.js';
+import type { ShortMethod } from '../rpc/short-calls.js';
 import { fromBigEndian } from './factorial.js';
 import { createFactorials, type Factorials } from './factorials.js';
 import { type NumberStore, openNumberStore } from './store.js';
@@ -28,11 +29,14 @@ export async function openNumbers(config: Config): Promise<Numbers> {
 /** 20! is the largest factorial that fits into int64. */
 const int64FactorialMax = 20n;
 
+/** Methods that need nothing of their calls but the request. */
+export interface NumStore {
+  readonly setNum: ShortMethod<SetNumRequest, Partial<SetNumResponse>>;
+  readonly fact: ShortMethod<FactRequest, Partial<FactResponse>>;
+}
+
 /** The existing clients' NumStore; calls wait until `opening` has resolved. */
-export function numStoreService(
-  opening: Promise<Numbers>,
-  config: Config,
-): NumStoreServiceImplementation {
+export function numStoreService(opening: Promise<Numbers>, config: Config): NumStore {
   return {
     async setNum({ key, value }) {
       checkKey(key, config.keyBytesMax);

@@ -25,15 +25,21 @@ export async function* errorMiddleware<Request, Response>(
   try {
     return yield* call.next(call.request, context);
   } catch (error) {
-    if (error instanceof ServerError || context.signal.aborted) throw error;
-    const known = systemErrors[systemCode(error) ?? ''];
-    console.error(`${call.method.path}:`, error);
-    if (known !== undefined) throw new ServerError(...known);
-    throw new ServerError(
-      Status.INTERNAL,
-      "the server failed to handle this call; the server's log says why",
-    );
+    if (context.signal.aborted) throw error;
+    throw statusOf(error, call.method.path);
   }
+}
+
+/** The status of a call of `path` that has thrown `error`; a fault of the server is logged. */
+export function statusOf(error: unknown, path: string): ServerError {
+  if (error instanceof ServerError) return error;
+  const known = systemErrors[systemCode(error) ?? ''];
+  console.error(`${path}:`, error);
+  if (known !== undefined) return new ServerError(...known);
+  return new ServerError(
+    Status.INTERNAL,
+    "the server failed to handle this call; the server's log says why",
+  );
 }
 
 /** The operating system's code of an error; one from another thread has it in its message only. */

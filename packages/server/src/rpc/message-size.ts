@@ -1,4 +1,4 @@
-import { ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+import { type ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { TableDefinition, TableServiceDefinition } from '@tally/stubs';
 
 /**
@@ -17,7 +17,8 @@ export function messageSizeInterceptor(messageBytesMax: number): ServerIntercept
       if (!size) return sendStatus(sent);
       sendStatus({ ...sent, details: `the request has ${size}: ${allowed}${instead}` });
     };
-    return new ServerInterceptingCall(call);
+    // The call as it is: one wrapped around it would cost a tenth of a whole cached Fact.
+    return call as ServerInterceptingCall;
   };
 }
 

@@ -1,0 +1,80 @@
+import { type ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+import { ServerError, Status } from 'nice-grpc';
+import { statusOf } from './errors.js';
+
+/** A unary method that needs nothing of its call but the request. */
+export type ShortMethod<Request, Response> = (request: Request) => Promise<Response>;
+
+/** Short methods by their path, `/<service>/<method>`. */
+export type ShortMethods = Map<string, ShortMethod<never, unknown>>;
+
+interface Definition {
+  readonly fullName: string;
+  readonly methods: Readonly<Record<string, { readonly name: string }>>;
+}
+
+/** Has every method of a service, which is added to nice-grpc too, answered as a short one. */
+export function addShortMethods<Name extends string>(
+  to: ShortMethods,
+  { fullName, methods }: Definition & { readonly methods: Readonly<Record<Name, unknown>> },
+  service: Readonly<Record<Name, ShortMethod<never, unknown>>>,
+): void {
+  for (const [key, { name }] of Object.entries(methods)) {
+    to.set(`/${fullName}/${name}`, service[key as Name]);
+  }
+}
+
+type Call = Parameters<ServerInterceptor>[1];
+type Listener = Parameters<Call['start']>[0];
+
+/**
+ * Answers short methods on grpc-js's call itself.
+ *
+ * nice-grpc makes an AbortController, four sets of metadata and two async generators for every
+ * call: a quarter to a half of the CPU time of a call that reads one number. It still knows these
+ * methods, decodes their requests and encodes their answers; all others pass through it.
+ */
+export function shortCallInterceptor(methods: ShortMethods): ServerInterceptor {
+  return ({ path }, call) => {
+    const method = methods.get(path);
+    if (method !== undefined) {
+      const start = call.start.bind(call);
+      call.start = () => start(answering(call, path, method));
+    }
+    // The call as it is: another one wrapped around it costs time too.
+    return call as ServerInterceptingCall;
+  };
+}
+
+function answering(call: Call, path: string, method: ShortMethod<never, unknown>): Listener {
+  let request: unknown;
+  return {
+    onReceiveMetadata: () => call.startRead(),
+    onReceiveMessage(message) {
+      request = message;
+      call.startRead();
+    },
+    onReceiveHalfClose: () => void answer(call, path, method, request),
+    onCancel: () => {},
+  };
+}
+
+async function answer(
+  call: Call,
+  path: string,
+  method: ShortMethod<never, unknown>,
+  request: unknown,
+): Promise<void> {
+  try {
+    if (request === undefined) throw noRequest(path);
+    const response = await method(request as never);
+    // Not after the message has been written: both leave in one packet.
+    call.sendMessage(response, () => {});
+    call.sendStatus({ code: status.OK, details: 'OK' });
+  } catch (error) {
+    call.sendStatus(statusOf(error, path));
+  }
+}
+
+const noRequest = (path: string) =>
+  new ServerError(Status.UNIMPLEMENTED, `the call of ${path} has no request message`);
