@@ -254,6 +254,47 @@ test('a value that is not of the type that its column is taken to have is a cont
   );
 });
 
+test('rows that are each longer than a row group, behind one that is not', () => {
+  const lines = ['', 'x'.repeat(560), 'y'.repeat(560), 'z'.repeat(560), 'w', 'v'.repeat(560)];
+  const columns = 7;
+  const csv = Buffer.from(
+    ['h', ...lines].map((text) => Array(columns).fill(text).join()).join('\n'),
+  );
+  const types = Array<ColumnType>(columns).fill('string');
+  for (const piece of [100, csv.length]) {
+    const groups = convert(rows, csv, types, [piece]);
+    if (typeof groups === 'string') throw new Error(groups);
+    expect(groups.map(({ rows }) => rows)).toEqual([1, 1, 1, 1, 1, 1]);
+    const texts = lines.map((text) => (text === '' ? null : text));
+    expect(columnsOf(groups, columns)).toEqual(Array(columns).fill(texts));
+  }
+});
+
+test('values that take up a row group by themselves make one of each row', () => {
+  const tiny = rowsWithin({ ...limits, rowGroupBytesMax: 8 });
+  const groups = convert(tiny, Buffer.from('a,b\n1,x\n2,\n,z'), ['long', 'string'], [1]);
+  expect(groups).toEqual([
+    { rows: 1, columns: [[1n], ['x']] },
+    { rows: 1, columns: [[2n], [null]] },
+    { rows: 1, columns: [[null], ['z']] },
+  ]);
+});
+
+test('as many columns as there is room for, and no more', () => {
+  const columns = 4096;
+  const wide = rowsWithin({ ...limits, rowBytesMax: 65_536, rowGroupBytesMax: 1024 * 1024 });
+  const types = Array.from({ length: columns }, (_, i) => (['string', 'long'] as const)[i % 2]);
+  const line = Array.from({ length: columns }, (_, i) => (i % 2 ? i : 'x')).join();
+  const csv = Buffer.from(`${`${line}\n`.repeat(30)}`);
+  expect(scan(wide, csv, columns, [1000])).toEqual(types);
+  const groups = convert(wide, csv, types as ColumnType[], [1000]);
+  if (typeof groups === 'string') throw new Error(groups);
+  expect(groups.reduce((sum, { rows }) => sum + rows, 0)).toBe(29);
+  expect(columnsOf(groups, columns).at(-1)).toEqual(Array(29).fill(4095n));
+  expect(() => wide.beginScan(columns + 1)).toThrow('1 to 4096 are allowed');
+  expect(() => wide.beginConversion([...(types as ColumnType[]), null])).toThrow(RangeError);
+});
+
 /** Scans and converts a column of the given texts. */
 function convertTexts(texts: readonly string[], type: ColumnType) {
   const csv = Buffer.from(`v\n${texts.join('\n')}\n`);
