@@ -42,16 +42,16 @@ function kindOfBoth(a: Kind, b: Kind): Kind {
   return find(areNumbers ? 'double' : 'string');
 }
 
-const firstRows = 300;
+const firstRows = 80;
 const laterRows = 20;
 
 /** Texts of a kind in as many rows. */
 const column = ({ texts }: Kind, rows: number) =>
   Array.from({ length: rows }, (_, row) => texts[row % texts.length] ?? '');
 
-/** A file of a column among others, of which the last makes each row 1 KiB long. */
+/** A file of a column among others, of which the last makes each row 4 KiB long. */
 const csvOf = (name: string, texts: readonly string[]) =>
-  `row,${name},filler\n${texts.map((text, row) => `${row},${text},${'f'.repeat(1024)}\n`).join('')}`;
+  `row,${name},filler\n${texts.map((text, row) => `${row},${text},${'f'.repeat(4096)}\n`).join('')}`;
 
 const pairs = kinds.flatMap((first) => kinds.map((later) => ({ first, later })));
 const titled = pairs.map((pair) => ({
