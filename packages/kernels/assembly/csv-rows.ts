@@ -221,6 +221,8 @@ function endRow(): void {
  * is not as an upload's must be. CONTRADICTION: a value is not of its column's type.
  */
 export function readRows(offset: i32, length: i32, isLast: bool): i32 {
+  // A carried row can fill a row group on its own: there is no room for one more.
+  if (isFull) return 0;
   const begin = input + offset;
   const end = begin + length;
   // Stops every loop over a field; the byte behind the input is no part of it.
@@ -276,6 +278,7 @@ export function readRows(offset: i32, length: i32, isLast: bool): i32 {
       }
     }
     rowBytes += stop - start + 1;
+    if (rowBytes > rowBytesMax && !isHeader) return CORRUPT;
     if (stop < end && load<u8>(stop) == COMMA) {
       if (++index == columns) return CORRUPT;
       column += 1 << COLUMN_SHIFT;
@@ -283,7 +286,6 @@ export function readRows(offset: i32, length: i32, isLast: bool): i32 {
       continue;
     }
     if (index + 1 != columns) return CORRUPT;
-    if (rowBytes > rowBytesMax && !isHeader) return CORRUPT;
     rowBytes = 0;
     index = 0;
     column = COLUMNS;

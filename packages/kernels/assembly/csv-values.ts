@@ -166,7 +166,7 @@ export function readDouble(from: usize, to: usize): bool {
     }
     power += exponentIsNegative ? -exponent : exponent;
   }
-  if (isExact && power >= -EXACT_POWER && power <= EXACT_POWER) {
+  if (isExact && mantissa <= EXACT_MANTISSA && power >= -EXACT_POWER && power <= EXACT_POWER) {
     const value = <f64>mantissa;
     double = power < 0 ? value / POWERS[-power] : value * POWERS[power];
     if (isNegative) double = -double;
@@ -181,16 +181,11 @@ export function readBoolean(from: usize, to: usize): bool {
   trim(from, to);
   const length = last - first;
   if (length != 4 && length != 5) return false;
-  // A bit that makes letters small, and changes no letter into another.
+  // A bit that makes letters small, and makes a small letter of nothing else.
   const head = load<u32>(first) | 0x2020_2020;
   boolean = length == 4;
-  if (boolean) return head == 0x6575_7274 && areLetters(first, last);
-  return head == 0x736c_6166 && (load<u8>(first, 4) | 0x20) == LETTER_E && areLetters(first, last);
-}
-
-function areLetters(from: usize, to: usize): bool {
-  for (let at = from; at < to; at++) if (load<u8>(at) < 0x41) return false;
-  return true;
+  if (boolean) return head == 0x6575_7274;
+  return head == 0x736c_6166 && (load<u8>(first, 4) | 0x20) == LETTER_E;
 }
 
 /** The number that `count` digits at `at` spell; negative if they are no digits. */

@@ -115,17 +115,23 @@ export function createCsvRows(module: WebAssembly.Module, limits: RowLimits): Cs
     if (column === undefined) throw new RangeError(`there is no column ${index}`);
     return column;
   };
+  const checkColumns = (count: number) => {
+    if (count >= 1 && count <= columnsMax) return;
+    throw new RangeError(`the file has ${count} columns: 1 to ${columnsMax} are allowed`);
+  };
   const validityBytes = () => (kernels.rowGroupRows() + 7) >> 3;
 
   return {
     input: new Uint8Array(buffer, address, inputBytes - paddingBytes),
     beginScan(count) {
+      checkColumns(count);
       scanned = count;
       kernels.beginScan(address, count, fieldBytesMax, rowBytesMax);
     },
     scannedTypes: () =>
       Array.from({ length: scanned }, (_, column) => typeOf(kernels.scannedTypes(column))),
     beginConversion(types) {
+      checkColumns(types.length);
       const rowsMax = rowsOf(types, limits);
       kernels.beginConversion(address, types.length, fieldBytesMax, rowBytesMax, rowsMax);
       let next = group;
@@ -141,7 +147,8 @@ export function createCsvRows(module: WebAssembly.Module, limits: RowLimits): Cs
         kernels.setColumn(index, bitOf(type), values, validity);
         return { type, values, validity };
       });
-      const wanted = rowGroupBytesMax - Math.ceil((rowsMax * bitsOf(types)) / 8);
+      const valueBytes = Math.ceil((rowsMax * bitsOf(types)) / 8);
+      const wanted = Math.max(0, rowGroupBytesMax - valueBytes);
       kernels.setTexts(next, wanted, wanted + rowBytes - paddingBytes);
       kernels.beginRowGroup();
     },

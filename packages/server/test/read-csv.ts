@@ -55,7 +55,8 @@ function openSharedFile(): number {
   return fd;
 }
 
-function fileOf(bytes: Uint8Array): number {
+/** The descriptor of a file with these bytes; valid until the next call. */
+export function fileOf(bytes: Uint8Array): number {
   ftruncateSync(sharedFile);
   for (let at = 0; at < bytes.length; ) at += writeSync(sharedFile, bytes, at, undefined, at);
   return sharedFile;

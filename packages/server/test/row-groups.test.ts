@@ -93,6 +93,13 @@ test.each([
     value: (row: number) => text(row, 500_000),
     groupsMax: 3,
   },
+  {
+    name: 'two rows that are together longer than the longest behind a short one',
+    columns: 11,
+    rows: 3,
+    value: (row: number) => text(row, row === 0 ? 10 : 1_000_000),
+    groupsMax: 3,
+  },
 ])('a row group has at most 1 MiB decoded, or a single row: $name', async (example) => {
   const { name, columns, rows, value, groupsMax } = example;
   const header = [name, ...Array.from({ length: columns - 1 }, (_, i) => `${name} ${i}`)];
