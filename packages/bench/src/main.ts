@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import type { BenchRun } from './bench-run.js';
 import { scratchFolder } from './clean-up.js';
 import { describeMachine, loadAverage } from './machine.js';
-import { type BenchOptions, readOptions, UsageError } from './options.js';
+import { type BenchOptions, readOptions, UsageError, usage } from './options.js';
 import { LineUp } from './peers/line-up.js';
 import { pythonOf } from './python-environments.js';
 import type { SectionResult } from './report/comparison.js';
@@ -52,6 +52,10 @@ async function versionsOf(run: BenchRun): Promise<string> {
 }
 
 function options(): BenchOptions {
+  if (process.argv.includes('--help')) {
+    console.log(usage);
+    process.exit(0);
+  }
   try {
     return readOptions(process.argv.slice(2));
   } catch (error) {

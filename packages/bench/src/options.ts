@@ -22,7 +22,7 @@ export interface BenchOptions {
   readonly printOnly: boolean;
 }
 
-const usage = `usage: pnpm bench [--only <sections>] [--quick] [--rounds 5] [--work-dir <folder>] [--print-only]
+export const usage = `usage: pnpm bench [--only <sections>] [--quick] [--rounds 5] [--work-dir <folder>] [--print-only]
   --only <sections>    with commas between: ${sectionNames.join(',')}
   --quick              little data, 2 rounds: does it work? Leaves results/ and the README as they are
   --rounds <n>         how often each contender has its turn (1 to 100; default 5)

@@ -16,7 +16,7 @@ const columnsOfWide = Array.from({ length: 100 }, (_, i) => `c${i}`);
 export function recipes(quick: boolean): readonly Recipe[] {
   return all.map((recipe) => ({
     ...recipe,
-    chunks: quick ? Math.ceil(recipe.chunks / 10) : recipe.chunks,
+    chunks: quick ? Math.ceil(recipe.chunks / 20) : recipe.chunks,
   }));
 }
 

@@ -91,7 +91,10 @@ export class PeerProcess {
   }
 
   /** Commands are asked one after the other: answers come in their order. */
-  async #ask<T>(request: { readonly command: string; readonly [field: string]: unknown }): Promise<T> {
+  async #ask<T>(request: {
+    readonly command: string;
+    readonly [field: string]: unknown;
+  }): Promise<T> {
     this.#child.stdin?.write(`${JSON.stringify(request)}\n`);
     const { value, done } = await this.#answers.next();
     const what = `${this.engine}, "${request.command}"`;

@@ -28,7 +28,7 @@ const bottom = 34;
 // One colour for a name in every chart; names beyond these share the last.
 const knownNames = ['Tally', 'DuckDB', 'polars', 'pyarrow', 'reference', 'reference --fsync'];
 
-/** The chart as SVG; it follows the reader's light or dark background. Values must be above 0. */
+/** The chart as SVG; it follows the reader's light or dark background. A 0 has no length. */
 export function barChart({ title, groups }: Chart): string {
   const scale = logScale(groups.flatMap(({ bars }) => bars.flatMap(({ min, max }) => [min, max])));
   let y = top;
@@ -63,12 +63,14 @@ interface LogScale {
 /** From the power of ten at or below the least value to the one at or above the largest. */
 export function logScale(values: readonly number[]): LogScale {
   const above = values.filter((value) => value > 0);
+  if (above.length === 0) above.push(1);
   const least = Math.floor(Math.log10(Math.min(...above)));
   const most = Math.max(Math.ceil(Math.log10(Math.max(...above))), least + 1);
   const ticks = Array.from({ length: most - least + 1 }, (_, i) => 10 ** (least + i));
   return {
     ticks,
-    x: (value) => left + ((Math.log10(value) - least) / (most - least)) * (width - left - right),
+    x: (value) =>
+      left + (Math.max(Math.log10(value) - least, 0) / (most - least)) * (width - left - right),
   };
 }
 

@@ -4,6 +4,8 @@ export interface Contestant {
   /** How it took part: its settings, and whose files it read. */
   readonly setting: string;
   readonly samples: readonly number[];
+  /** Whether it read the very files that Tally read. */
+  readonly sameFiles?: boolean;
 }
 
 /** What the requirements ask of Tally at one piece of work. */

@@ -52,12 +52,23 @@ function part({ samples, setting }: Contestant): string {
   return setting === '' ? spread : `${spread} <sub>${setting}</sub>`;
 }
 
-/** The verdict on each bar; without a bar, the ratio to the best of the others. */
+/** The verdict on each bar, without one the ratio to the best other; then from the same files. */
 function standing(comparison: Comparison): string {
-  if (comparison.bars.length > 0) {
-    return comparison.bars.map((bar) => verdictOf(comparison, bar).text).join('<br>');
-  }
+  const others = comparison.contestants.slice(1);
+  const same = others.filter(({ sameFiles }) => sameFiles);
+  const lines =
+    comparison.bars.length > 0
+      ? comparison.bars.map((bar) => verdictOf(comparison, bar).text)
+      : ratios(comparison, '');
+  // Where all read the same files, the line would say nothing new.
+  if (same.length === 0 || same.length === others.length) return lines.join('<br>') || '–';
+  const narrowed = { ...comparison, contestants: [...comparison.contestants.slice(0, 1), ...same] };
+  return [...lines, ...ratios(narrowed, ' from the same files')].join('<br>');
+}
+
+function ratios(comparison: Comparison, what: string): readonly string[] {
   const rival = rivalOf(comparison, fastest);
-  if (rival === undefined) return '–';
-  return `${timesBetter(comparison, rival).toFixed(2)}× ${rival.name}`;
+  return rival === undefined
+    ? []
+    : [`${timesBetter(comparison, rival).toFixed(2)}× ${rival.name}${what}`];
 }

@@ -79,6 +79,7 @@ async function compareOne(
     contestants.push({
       name: (await lineUp.describe(attempt.engine)).name,
       setting: describeAttempt(attempt),
+      sameFiles: attempt.source.owner === "Tally's",
       samples: [],
       sum: () => peerSum(lineUp, attempt, work),
     });
@@ -94,7 +95,7 @@ async function compareOne(
     work: `${title}${where}`,
     unit: 'ms',
     better: 'lower',
-    contestants: contestants.map(({ name, setting, samples }) => ({ name, setting, samples })),
+    contestants: contestants.map(({ sum: _, ...contestant }) => contestant),
     // The bars are for files in memory: from a disk, the disk is what is measured.
     bars: pageCache === 'cold' ? [] : bars,
   };

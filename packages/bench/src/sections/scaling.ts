@@ -21,7 +21,7 @@ import { tableFiles, tallyTable } from '../tally-table.js';
 import { tallySum } from './compare-sums.js';
 
 const chunkCounts = [1, 10, 100, 400, 2000];
-const chunkCountsQuick = [1, 10, 40];
+const chunkCountsQuick = [1, 10, 20];
 const threadCounts = [1, 2, 4, 8];
 const formats: readonly Format[] = ['parquet', 'csv'];
 const column = 'y';
