@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import type { BenchRun } from './bench-run.js';
 import { scratchFolder } from './clean-up.js';
 import { describeMachine, loadAverage } from './machine.js';
@@ -7,7 +8,7 @@ import { LineUp } from './peers/line-up.js';
 import { pythonOf } from './python-environments.js';
 import type { SectionResult } from './report/comparison.js';
 import { type MeasuredSection, resultsTable } from './report/results-table.js';
-import { saveSection } from './report/save-results.js';
+import { saveSection, showInReadme } from './report/save-results.js';
 import { baseline } from './sections/baseline.js';
 import { cache } from './sections/cache.js';
 import { columnSums } from './sections/column-sums.js';
@@ -80,7 +81,12 @@ async function main(options: BenchOptions): Promise<void> {
     try {
       const section = await measured(name, run);
       console.log(`\n${resultsTable(section)}\n`);
-      if (!options.printOnly) await saveSection(name, section);
+      if (options.printOnly) {
+        await saveSection(name, section, path.join(workFolder, 'results'));
+      } else {
+        await saveSection(name, section);
+        await showInReadme(name, section);
+      }
     } catch (error) {
       // The other sections are worth having without this one.
       process.exitCode = 1;

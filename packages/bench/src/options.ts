@@ -28,7 +28,8 @@ export const usage = `usage: pnpm bench [--only <sections>] [--quick] [--rounds 
   --rounds <n>         how often each contender has its turn (1 to 100; default 5)
   --seconds <n>        how long each load of unary calls is measured (1 to 100; default 3)
   --batches <n>        batches of 8 uploads at once in the memory section (1 to 1000; default 400)
-  --work-dir <folder>  keep generated data there for the next run; default: a temporary folder
+  --work-dir <folder>  keep generated data there for the next run, and with --quick or
+                       --print-only the results; default: a temporary folder
   --python <path>      the Python, 3.11 or newer, that makes the virtual environments (default python3)
   --print-only         leave results/ and the README as they are`;
 

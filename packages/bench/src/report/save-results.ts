@@ -6,16 +6,23 @@ import { barChart } from './bar-chart.js';
 import { type MeasuredSection, resultsTable } from './results-table.js';
 import { chartOf } from './section-chart.js';
 
-export const benchPackage = fileURLToPath(new URL('../../', import.meta.url));
+const benchPackage = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Writes a section's every sample, its table and its chart; the other sections' stay as they are. */
-export async function saveSection(name: SectionName, section: MeasuredSection): Promise<void> {
-  const results = path.join(benchPackage, 'results');
-  await mkdir(results, { recursive: true });
-  const json = path.join(results, 'bench.json');
+/** Writes a section's every sample and its chart; the other sections in the folder stay as they are. */
+export async function saveSection(
+  name: SectionName,
+  section: MeasuredSection,
+  folder: string = path.join(benchPackage, 'results'),
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const json = path.join(folder, 'bench.json');
   const before = JSON.parse(await readFile(json, 'utf8').catch(() => '{}'));
   await writeFile(json, `${JSON.stringify({ ...before, [name]: section }, null, 2)}\n`);
-  await writeFile(path.join(results, `${name}.svg`), barChart(chartOf(name, section)));
+  await writeFile(path.join(folder, `${name}.svg`), barChart(chartOf(name, section)));
+}
+
+/** Puts a section's chart and table into the README in place of the last ones. */
+export async function showInReadme(name: SectionName, section: MeasuredSection): Promise<void> {
   const readme = path.join(benchPackage, 'README.md');
   const text = `![${name}](results/${name}.svg)\n\n${resultsTable(section)}`;
   await writeFile(readme, withTable(await readFile(readme, 'utf8'), name, text));

@@ -83,7 +83,7 @@ async function byChunks(
               : await ownFiles(lineUp, attempt, dataSet, count, peerFiles.path);
           grownAttempts.push({ ...attempt, source: { ...attempt.source, files } });
         }
-        const title = `${format} sum of ${column}, ${count.toLocaleString('en-US')} chunks`;
+        const title = `${format} sum of ${column}, ${count.toLocaleString('en-US')} ${count === 1 ? 'chunk' : 'chunks'}`;
         comparisons.push(await compare(run, lineUp, server.address, title, work, grownAttempts));
       }
     }
