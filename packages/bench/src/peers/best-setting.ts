@@ -54,6 +54,18 @@ export async function steadyMs(sum: () => Promise<number>): Promise<number> {
   return all[1] ?? first;
 }
 
+const warmUpSums = 10;
+const warmUpMsMax = 2000;
+
+/**
+ * Sums that do not count, for everyone before the first round. The peers are warm from finding
+ * their best settings; a server that has just started has its code still to compile.
+ */
+export async function warmUp(sum: () => Promise<number>): Promise<void> {
+  const end = performance.now() + warmUpMsMax;
+  for (let i = 0; i < warmUpSums && performance.now() < end; i++) await sum();
+}
+
 /**
  * The peer's fastest way to do the work from the files of each owner: every setting on every
  * layout with a thread for each core, then the best of them with twice as many threads.

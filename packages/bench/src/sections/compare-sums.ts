@@ -8,6 +8,7 @@ import {
   peerSum,
   type SumWork,
   steadyMs,
+  warmUp,
 } from '../peers/best-setting.js';
 import type { LineUp } from '../peers/line-up.js';
 import type { Bar, Comparison, Contestant } from '../report/comparison.js';
@@ -84,8 +85,7 @@ async function compareOne(
       sum: () => peerSum(lineUp, attempt, work),
     });
   }
-  // The peers are warm from finding their best settings; nobody's first sum counts.
-  for (const { sum } of contestants) await steadyMs(sum);
+  for (const { sum } of contestants) await warmUp(sum);
   await inTurn(options.rounds, contestants, async ({ samples, sum }) => {
     if (pageCache === 'cold') dropPageCache();
     samples.push(pageCache === 'cold' ? await sum() : await steadyMs(sum));

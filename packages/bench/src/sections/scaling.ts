@@ -181,6 +181,7 @@ async function compare(
         })),
       )),
     ];
+    for (const { sum } of contestants) await warmUp(sum);
     await inTurn(options.rounds, contestants, async ({ samples, sum }) => {
       samples.push(await steadyMs(sum));
     });
