@@ -11,6 +11,7 @@ import {
   peerSum,
   type SumWork,
   steadyMs,
+  warmUp,
 } from '../peers/best-setting.js';
 import { LineUp } from '../peers/line-up.js';
 import type { Format } from '../peers/peer-process.js';
