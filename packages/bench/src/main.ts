@@ -1,35 +1,101 @@
-import { makeChunks } from './chunk.js';
-import { contenders } from './contenders.js';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { BenchRun } from './bench-run.js';
+import { scratchFolder } from './clean-up.js';
 import { describeMachine, loadAverage } from './machine.js';
-import { measureNumbers } from './numbers-workload.js';
-import { readOptions } from './options.js';
-import { type Round, Samples } from './samples.js';
-import { saveResults } from './save-results.js';
-import { measureTable } from './table-workload.js';
+import { type BenchOptions, readOptions, UsageError, usage } from './options.js';
+import { LineUp } from './peers/line-up.js';
+import { pythonOf } from './python-environments.js';
+import type { SectionResult } from './report/comparison.js';
+import { type MeasuredSection, resultsTable } from './report/results-table.js';
+import { saveSection, showInReadme } from './report/save-results.js';
+import { baseline } from './sections/baseline.js';
+import { cache } from './sections/cache.js';
+import { columnSums } from './sections/column-sums.js';
+import { memory } from './sections/memory.js';
+import { scaling } from './sections/scaling.js';
+import type { SectionName } from './sections/section-names.js';
+import { stream } from './sections/stream.js';
+import { upload } from './sections/upload.js';
 
-const options = readOptions(process.argv.slice(2));
-const loadBefore = loadAverage();
-const chunks = makeChunks(options.chunks);
-const samples = new Samples();
+const sections: Readonly<Record<SectionName, (run: BenchRun) => Promise<SectionResult>>> = {
+  'parquet-sum': (run) => columnSums(run, 'parquet'),
+  'csv-sum': (run) => columnSums(run, 'csv'),
+  cache,
+  scaling,
+  upload,
+  stream,
+  memory,
+  baseline,
+};
 
-for (let round = 0; round < options.rounds; round++) {
-  // Each round starts with another contender, so that no one always runs on the busier machine.
-  const first = round % contenders.length;
-  for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)]) {
-    const measured: Round = {
-      ...(await measureTable(contender, chunks, options)),
-      ...(await measureNumbers(contender, options)),
-    };
-    samples.add(contender.name, measured);
-    console.log(`round ${round + 1} of ${options.rounds}, ${contender.name}:`, measured);
+async function measured(name: SectionName, run: BenchRun): Promise<MeasuredSection> {
+  const loadBefore = loadAverage();
+  const result = await sections[name](run);
+  return {
+    measuredAt: new Date().toISOString(),
+    machine: describeMachine(),
+    versions: await versionsOf(run),
+    loadBefore,
+    loadAfter: loadAverage(),
+    rounds: run.options.rounds,
+    ...result,
+  };
+}
+
+async function versionsOf(run: BenchRun): Promise<string> {
+  const lineUp = new LineUp(run.peersPython());
+  try {
+    return await lineUp.versions();
+  } finally {
+    await lineUp.stop();
   }
 }
 
-await saveResults({
-  measuredAt: new Date().toISOString(),
-  machine: describeMachine(),
-  loadBefore,
-  loadAfter: loadAverage(),
-  options,
-  samples,
-});
+function options(): BenchOptions {
+  if (process.argv.includes('--help')) {
+    console.log(usage);
+    process.exit(0);
+  }
+  try {
+    return readOptions(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
+    process.exit(2);
+  }
+}
+
+async function main(options: BenchOptions): Promise<void> {
+  const workFolder = options.workDir ?? scratchFolder().path;
+  await mkdir(workFolder, { recursive: true });
+  const run: BenchRun = {
+    options,
+    workFolder,
+    peersPython: () => pythonOf('peers', options.python),
+    referencePython: () => pythonOf('reference', options.python),
+  };
+  for (const name of options.only) {
+    console.log(`\n== ${name} ==`);
+    const started = performance.now();
+    try {
+      const section = await measured(name, run);
+      console.log(`\n${resultsTable(section)}\n`);
+      if (options.printOnly) {
+        await saveSection(name, section, path.join(workFolder, 'results'));
+      } else {
+        await saveSection(name, section);
+        await showInReadme(name, section);
+      }
+    } catch (error) {
+      // The other sections are worth having without this one.
+      process.exitCode = 1;
+      console.error(`${name} failed: ${error instanceof Error ? error.message : error}`);
+    }
+    console.log(`${name} took ${Math.round((performance.now() - started) / 1000)} s`);
+  }
+}
+
+await main(options());
+// Child processes that still live are ended by clean-up.ts.
+process.exit();

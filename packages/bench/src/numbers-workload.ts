@@ -1,6 +1,5 @@
 import { FactRequest, FactResponse, SetNumRequest } from '@tally/stubs';
 import type { Contender } from './contenders.js';
-import type { BenchOptions } from './options.js';
 import { type UnaryLoad, unaryRate } from './unary-load.js';
 
 interface NumbersRound {
@@ -16,19 +15,16 @@ const connections = 8;
 const cachedNumbers = 10;
 
 /** Measures SetNum over 100 keys, then Fact of numbers that are all in the cache. */
-export async function measureNumbers(
-  contender: Contender,
-  options: BenchOptions,
-): Promise<NumbersRound> {
-  const server = await contender.start('numstore', options);
-  const load = (calls: Pick<UnaryLoad, 'path' | 'requests' | 'check'>, seconds: number) =>
-    unaryRate({ ...calls, address: server.address, connections, seconds });
+export async function measureNumbers(contender: Contender, seconds: number): Promise<NumbersRound> {
+  const server = await contender.start('numstore');
+  const load = (calls: Pick<UnaryLoad, 'path' | 'requests' | 'check'>, forSeconds: number) =>
+    unaryRate({ ...calls, address: server.address, connections, seconds: forSeconds });
 
   // The same warm-up for all, uncounted: a second of each. It also fills the cache.
   await load(setNumCalls, 1);
-  const setNumRate = await load(setNumCalls, options.seconds);
+  const setNumRate = await load(setNumCalls, seconds);
   await load({ ...factCalls, check: () => true }, 1);
-  const factRate = await load(factCalls, options.seconds);
+  const factRate = await load(factCalls, seconds);
   const numbersPeakMiB = server.peakMiB();
   await server.stop();
   return { setNumRate, factRate, numbersPeakMiB };

@@ -7,12 +7,13 @@ export interface RunningServer {
   readonly address: string;
   /** The most memory that it has had so far, in MiB. */
   peakMiB(): number;
-  /** Ends the process and deletes its data. */
+  /** Ends the process and deletes its data, unless the folder was given. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts a server on a free port in an empty folder and waits until it says where it listens.
+ * Starts a server on a free port in the folder, or else in an empty one of its own, and waits
+ * until it says where it listens.
  *
  * Throws an Error with what it printed if it ends before that.
  */
@@ -20,9 +21,11 @@ export async function startServer(
   program: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  dataDir?: string,
 ): Promise<RunningServer> {
-  const data = scratchFolder();
-  const child = spawn(program, [...args, '--port', '0', '--data-dir', data.path], {
+  const scratch = dataDir === undefined ? scratchFolder() : undefined;
+  const folder = dataDir ?? scratch?.path ?? '';
+  const child = spawn(program, [...args, '--port', '0', '--data-dir', folder], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -35,7 +38,7 @@ export async function startServer(
     async stop() {
       child.kill('SIGTERM');
       await exited;
-      data.remove();
+      scratch?.remove();
     },
   };
 }

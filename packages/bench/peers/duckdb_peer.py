@@ -1,0 +1,89 @@
+"""DuckDB as a peer."""
+
+import sys
+
+import duckdb
+from peer import serve, wanted_types
+
+TYPES = {"int64": "BIGINT", "int32": "INTEGER", "double": "DOUBLE", "string": "VARCHAR"}
+
+LAYOUTS = {
+    "V1 snappy": "PARQUET_VERSION V1, COMPRESSION snappy",
+    "V1 uncompressed": "PARQUET_VERSION V1, COMPRESSION uncompressed",
+    "V1 uncompressed int32": "PARQUET_VERSION V1, COMPRESSION uncompressed",
+    "V1 uncompressed, 1,000,000 rows a group": (
+        "PARQUET_VERSION V1, COMPRESSION uncompressed, ROW_GROUP_SIZE 1000000"
+    ),
+    "V2 uncompressed": "PARQUET_VERSION V2, COMPRESSION uncompressed",
+    "V2 zstd": "PARQUET_VERSION V2, COMPRESSION zstd",
+}
+
+CSV_SETTINGS = {"default": "", "strict_mode=false": ", strict_mode=false"}
+
+
+class Engine:
+    def __init__(self, threads):
+        self.connection = duckdb.connect()
+        self.connection.execute(f"SET threads={threads}")
+        self.connection.execute("SET preserve_insertion_order=false")
+
+    def describe(self):
+        return {
+            "name": "DuckDB",
+            "version": duckdb.__version__,
+            "layouts": list(LAYOUTS),
+            "parquetSettings": ["default", "metadata cache"],
+            "csvSettings": list(CSV_SETTINGS),
+            "convertSettings": ["V1 snappy", "V2 uncompressed", "V1 uncompressed"],
+        }
+
+    def write_parquet(self, files, schema, layout, to):
+        source = csv_source(files, wanted_types(schema, "int32" in layout))
+        self.connection.execute(f"COPY (FROM {source}) TO '{to}' (FORMAT parquet, {LAYOUTS[layout]})")
+
+    def sum_parquet(self, request, threads):
+        cached = "true" if request["setting"] == "metadata cache" else "false"
+        self.connection.execute(f"SET parquet_metadata_cache={cached}")
+        return self.total(request["column"], f"read_parquet({quoted_list(request['files'])})")
+
+    def sum_csv(self, request, threads):
+        types = wanted_types(request["schema"], narrow=False)
+        more = CSV_SETTINGS[request["setting"]]
+        return self.total(request["column"], csv_source(request["files"], types, more))
+
+    def total(self, column, source):
+        return self.connection.execute(f'SELECT sum("{column}") FROM {source}').fetchone()[0]
+
+    def convert(self, file, schema, setting, to):
+        self.write_parquet([file], schema, setting, to)
+
+    def to_csv(self, request):
+        """Cuts a Parquet file into CSV files of some rows; answers what their columns hold."""
+        query, rows = request["query"], request["rows"]
+        self.connection.execute(f"CREATE TEMP TABLE source AS {query}")
+        (count,) = self.connection.execute("SELECT count(*) FROM source").fetchone()
+        chunks = []
+        for number, first in enumerate(range(0, count, rows)):
+            part = f"SELECT * FROM source ORDER BY rowid LIMIT {rows} OFFSET {first}"
+            file = f"{request['to']}/{number:05}.csv"
+            self.connection.execute(f"COPY ({part}) TO '{file}' (FORMAT csv, HEADER)")
+            chunks.append(file)
+        self.connection.execute("DROP TABLE source")
+        return chunks
+
+
+def csv_source(files, types, more=""):
+    columns = ", ".join(f"'{name}': '{TYPES[type]}'" for name, type in types.items())
+    return (
+        f"read_csv({quoted_list(files)}, header=true, auto_detect=false, delim=',', quote='\"', "
+        f"escape='\"', columns={{{columns}}}{more})"
+    )
+
+
+def quoted_list(files):
+    return "[" + ", ".join(f"'{file}'" for file in files) + "]"
+
+
+if __name__ == "__main__":
+    threads = int(sys.argv[1])
+    serve(Engine(threads), threads)
