@@ -32,9 +32,6 @@ export interface LaunchOptions {
   readonly nodeArgs?: readonly string[];
 }
 
-/** As `npm start` and the image have it: many small collections cost calls more than a few do. */
-const youngGeneration = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
-
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 /**
@@ -47,7 +44,6 @@ export async function launchServer(options: LaunchOptions = {}): Promise<Launche
   const child = spawn(
     process.execPath,
     [
-      ...youngGeneration,
       ...(options.nodeArgs ?? []),
       main,
       ...['--port', String(options.port ?? 0), '--data-dir', dataDir],

@@ -190,7 +190,8 @@ describe('one server, one file after the other', () => {
     const before = await listTableFiles(server.dataDir);
     const stream = openStream(connection.streamed);
     stream.send(`cut\n`);
-    for (let sent = 0; sent < 2 * gatherBytes; sent += 60_000) stream.send(manyRows.slice(0, 60_000));
+    for (let sent = 0; sent < 2 * gatherBytes; sent += 60_000)
+      stream.send(manyRows.slice(0, 60_000));
     await eventuallySpooled(server, 1);
     stream.cancel();
     await expect(stream.reply).rejects.toMatchObject({ name: 'AbortError' });

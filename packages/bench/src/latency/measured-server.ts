@@ -24,13 +24,9 @@ export const pythonEnv = { PYTHONPATH: path.join(root, 'packages/stubs/python') 
 /** Where the Python client of the workload is. */
 export const workloadProgram = path.join(numStorePython, 'workload.py');
 
-// As `npm start` and the image have it.
-const nodeFlags = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
-
 /** Tally as it starts by default, with more flags if there are any. */
 export const startTally = (flags: readonly string[] = []) =>
   start(process.execPath, [
-    ...nodeFlags,
     path.join(root, 'packages/server/dist/main.js'),
     '--port',
     '0',
