@@ -51,7 +51,6 @@ export const numberOptions = {
     max: 10_000_000,
     help: 'largest n whose factorial is computed',
   },
-  // Each column being written takes up to a MiB of a thread's memory.
   chunkColumnsMax: {
     unit: 'columns',
     fallback: 500,
@@ -71,7 +70,7 @@ export const numberOptions = {
     fallback: 1 * MiB,
     min: 1024,
     max: 16 * MiB,
-    help: 'longest field of a CSV file, as written in it',
+    help: 'longest field of a CSV file, as written in it, without the quotes around it',
   },
   rowBytesMax: {
     unit: 'bytes',
@@ -106,7 +105,7 @@ export const numberOptions = {
     fallback: 50_000,
     min: 0,
     max: 10_000_000,
-    help: 'entries of the catalog (a column of a chunk each) that are kept in memory',
+    help: 'entries of the catalog (a column of a chunk each) that are kept in memory; 0 keeps none',
   },
   openFilesMax: {
     unit: 'files',
@@ -134,7 +133,7 @@ export const numberOptions = {
     fallback: 2,
     min: 1,
     max: 64,
-    help: 'most uploads converted to Parquet at once; the rest of the table threads only sum',
+    help: 'most uploads converted to Parquet at once; the other table threads only sum',
   },
   warmupCalls: {
     unit: 'calls',
