@@ -2,6 +2,10 @@ import { cp, rm, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import type { TableClient } from '@tally/stubs';
 import { expect, test } from 'vitest';
+import { openCatalog, UnseenCommitError } from '../src/tables/catalog.js';
+import { openChunkIndex } from '../src/tables/chunk-index.js';
+import { openDeltaLog } from '../src/tables/delta-log.js';
+import { openTableFolders } from '../src/tables/files.js';
 import { withFolder, withServer } from './server.js';
 import { keep, sumIn, sumOf } from './table-calls.js';
 import { commitPath, readDeltaTable, tableFolders } from './table-files.js';
@@ -101,3 +105,31 @@ test.each([0, 1, 3])('sums are right with room for %i entries in memory', (entri
     });
   }),
 );
+
+test('a chunk that the index could not take in is kept, and seen after the next one', () =>
+  withFolder(async (dataDir) => {
+    const folders = await openTableFolders(dataDir, 'default', false);
+    const index = openChunkIndex(folders.index, 0);
+    let isFull = true;
+    const add: typeof index.add = (...entries) =>
+      isFull ? Promise.reject(new Error('no space left')) : index.add(...entries);
+    const noRanges = async (ids: readonly string[]) => ids.map(() => new Map());
+    const catalog = await openCatalog(openDeltaLog(folders, false), { ...index, add }, noRanges);
+    const field = { field: 'x', type: 'long', column: 'x' } as const;
+    const ingested = {
+      columns: [{ name: 'x', type: 'long' }],
+      plan: { columns: [{ name: 'x', field }], placeholder: null, fields: [field] },
+      rows: 1,
+      csvBytes: 4,
+      parquetBytes: 100,
+      ranges: new Map(),
+    } as const;
+    await expect(catalog.commit('first', ingested)).rejects.toThrow(UnseenCommitError);
+    await expect(catalog.commit('second', ingested)).rejects.toThrow('no space left');
+    expect(await catalog.chunks()).toBe(0);
+    isFull = false;
+    expect(await catalog.commit('third', ingested)).toBe(true);
+    const entries = await catalog.column('x');
+    expect(entries.map(({ chunkId }) => chunkId)).toEqual(['first', 'third']);
+    await catalog.close();
+  }));

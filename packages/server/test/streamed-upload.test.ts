@@ -55,7 +55,7 @@ const eventuallySpooled = (server: LaunchedServer, files: number) =>
   eventually(async () => (await spooled(server)).length === files);
 
 /** More rows of 7 than a server gathers before it writes. */
-const manyRows = '7\n'.repeat(50_000);
+const manyRows = '7\n'.repeat(150_000);
 
 describe('one server, one file after the other', () => {
   let server: LaunchedServer;
@@ -225,7 +225,7 @@ describe('one server, one file after the other', () => {
       ...(timeout === undefined ? {} : { 'grpc-timeout': timeout }),
     });
     call.on('error', () => {});
-    const csv = `cut\n${manyRows.repeat(3)}`;
+    const csv = `cut\n${manyRows}`;
     for (let at = 0; at < csv.length; at += 50_000) call.write(frame(csv.slice(at, at + 50_000)));
     await eventuallySpooled(server, 1);
     end(call, socket);
@@ -289,7 +289,7 @@ test('streams that stand still keep no other upload waiting, however few files m
     const streams = Array.from({ length: 30 }, () => openStream(streamed));
     for (const { send } of streams) {
       send('x\n');
-      for (let sent = 0; sent <= gatherBytes; sent += manyRows.length) send(manyRows);
+      send(manyRows);
     }
     await eventuallySpooled(server, streams.length);
     for (let i = 0; i < 5; i++) await keep(table, 'x\n1\n');
@@ -300,7 +300,7 @@ test('streams that stand still keep no other upload waiting, however few files m
       end();
     }
     for (const { reply } of streams) expect((await reply).error).toBe('');
-    expect(await sumOf(table, 'x')).toBe(6n + 30n * (3n * 350_000n + 1n));
+    expect(await sumOf(table, 'x')).toBe(6n + 30n * 1_050_001n);
     expect(await spooled(server)).toEqual([]);
   });
 });
@@ -386,6 +386,54 @@ describe.skipIf(process.platform !== 'linux')('memory', () => {
         expect((await reply).error).toMatch(/1 field, but the header has 3/);
       });
     }));
+});
+
+describe('a large file is converted while it comes', () => {
+  // More than that, so that a thread takes it up before its end.
+  const early = 9 * MB;
+  const rows = '1234567\n'.repeat(50_000);
+
+  test.each([
+    { name: 'and is right', last: '1\n', error: '', sum: 'all' },
+    {
+      name: 'or once it is complete, if its types turn out other',
+      last: 'one\n',
+      error: '',
+      sum: '',
+    },
+    { name: 'and its fault is found where it is', last: '1,2\n', error: 'fault', sum: 'none' },
+    { name: 'or given up with its call', last: undefined, error: '', sum: 'none' },
+  ])('$name', ({ last, error, sum }) =>
+    withServer({}, async (server, { streamed, table }) => {
+      const stream = openStream(streamed);
+      stream.send('n\n');
+      let count = 0;
+      for (let sent = 0; sent < early; sent += rows.length, count += 50_000) stream.send(rows);
+      await eventually(async () =>
+        (await spooled(server)).some((name) => name.endsWith('.parquet')),
+      );
+      if (last === undefined) {
+        stream.cancel();
+        await expect(stream.reply).rejects.toMatchObject({ name: 'AbortError' });
+      } else {
+        for (let i = 0; i < 5; i++, count += 50_000) stream.send(rows);
+        stream.send(last);
+        stream.end();
+        const line = `line ${count + 2}`;
+        expect((await stream.reply).error).toBe(
+          error &&
+            `${line}: the row has more than 1 fields, but the header has 1: each row needs as many`,
+        );
+      }
+      await eventuallySpooled(server, 0);
+      if (sum === '') {
+        expect(await sumOf(table, 'n')).toMatch(/"one" is not an integer/);
+      } else {
+        const total = sum === 'all' ? BigInt(count) * 1_234_567n + 1n : 0n;
+        expect(await sumOf(table, 'n')).toBe(total);
+      }
+    }),
+  );
 });
 
 test('a server that stops waits for no stream past --drain-ms, and keeps nothing of it', () =>

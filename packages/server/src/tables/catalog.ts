@@ -34,6 +34,9 @@ export interface Catalog {
 /** The table cannot be used; the message says why and what to do. */
 export class TableStoppedError extends Error {}
 
+/** A chunk is committed, but not in the index, so that sums do not see it yet. */
+export class UnseenCommitError extends Error {}
+
 /** Where the integers of chunks that the log knows, and the index does not, are in their files. */
 export type ReadRanges = (
   chunkIds: readonly string[],
@@ -116,17 +119,37 @@ export async function openCatalog(
     await publish(next);
   }
 
+  /** Takes in a commit of this process; if that fails, the next one takes it in from the log. */
+  async function takeInCommitted(
+    entry: CommittedEntry,
+    ranges: readonly ReadonlyMap<string, readonly ColumnRange[]>[],
+  ): Promise<void> {
+    try {
+      await takeIn([entry], ranges);
+    } catch (cause) {
+      throw new UnseenCommitError(
+        `the chunk is kept, but the table's index could not be written (${messageOf(cause)}): sums ` +
+          'have it after the next upload that succeeds, or a restart; do not upload it again',
+        { cause },
+      );
+    }
+  }
+
   /** Takes in what is in the log already; another engine's VACUUM leaves entries, for example. */
   async function catchUp(): Promise<void> {
     let entries: CommittedEntry[] = [];
+    let chunksRead = 0;
     async function takeInRead(): Promise<void> {
       const chunks = entries.flatMap((entry) => entry.chunks);
       await takeIn(entries, await readRanges(chunks.map(({ id }) => id)));
       entries = [];
+      chunksRead = 0;
     }
     try {
       for await (const entry of log.read(state.nextVersion, state.fields)) {
-        if (entries.push(entry) === commitChunksMax) await takeInRead();
+        entries.push(entry);
+        chunksRead += entry.chunks.length;
+        if (entries.length >= commitChunksMax || chunksRead >= commitChunksMax) await takeInRead();
       }
     } catch (error) {
       if (!(error instanceof ForeignLogError)) throw error;
@@ -148,8 +171,8 @@ export async function openCatalog(
             await catchUp();
             continue;
           }
-          await takeIn(
-            [committed],
+          await takeInCommitted(
+            committed,
             planned.map(({ ingested }) => ingested.ranges),
           );
         }
@@ -186,6 +209,8 @@ export async function openCatalog(
     close: () => index.close(),
   };
 }
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** The state of the index; cleared first if it is not of this log, which a backup may have brought. */
 async function stateOf(index: ChunkIndex, log: DeltaLog): Promise<IndexState | undefined> {

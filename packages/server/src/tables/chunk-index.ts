@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ColumnType } from '@tally/kernels';
 import { open } from 'lmdb';
 import { LRUCache } from 'lru-cache';
+import { commitFailure, ignoreFailedCommit } from '../lmdb-failure.js';
 import type { ColumnRange } from './parquet-file.js';
 import type { ChunkColumn, TableField } from './schema.js';
 
@@ -69,21 +70,26 @@ export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIn
   const meta = environment.openDB<IndexState, string>('meta', {});
   const columns = environment.openDB<StoredEntry, Buffer>('columns', { keyEncoding: 'binary' });
   const cache = createColumnCache(cacheEntriesMax);
+  process.on('unhandledRejection', ignoreFailedCommit);
 
   return {
     state: () => meta.get('state'),
 
     async add(chunks, state) {
       let number = state.chunks - chunks.length;
-      await environment.transaction(() => {
-        for (const chunk of chunks) {
-          number++;
-          for (const [place, column] of chunk.columns.entries()) {
-            columns.put(keyOf(column.name, number), storedEntry(chunk, place, column));
+      try {
+        await environment.transaction(() => {
+          for (const chunk of chunks) {
+            number++;
+            for (const [place, column] of chunk.columns.entries()) {
+              columns.put(keyOf(column.name, number), storedEntry(chunk, place, column));
+            }
           }
-        }
-        meta.put('state', state);
-      });
+          meta.put('state', state);
+        });
+      } catch (error) {
+        throw await commitFailure(error);
+      }
     },
 
     async column(name, chunks) {
@@ -110,7 +116,10 @@ export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIn
       });
     },
 
-    close: () => environment.close(),
+    async close() {
+      await environment.close();
+      process.off('unhandledRejection', ignoreFailedCommit);
+    },
   };
 }
 

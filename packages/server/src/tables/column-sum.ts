@@ -109,6 +109,8 @@ async function sumParts(
         const number = batch[result.index]?.entry.chunkNumber;
         const where = `in chunk ${number}, ${result.fault}`;
         error ??= `column ${JSON.stringify(column)} cannot be summed: ${where}`;
+        // The others need not go on.
+        Atomics.store(stop, 0, 1);
         continue;
       }
       for (const [i, sum] of result.sums.entries()) {

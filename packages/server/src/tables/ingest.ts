@@ -3,14 +3,14 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Mutex, Semaphore } from 'async-mutex';
 import type { Limits } from '../config.js';
-import type { Catalog } from './catalog.js';
+import { type Catalog, UnseenCommitError } from './catalog.js';
 import type { ChunkLimits } from './csv-faults.js';
 import { UncertainCommitError } from './delta-log.js';
+import { createEarlyIngest, type IngestFiles } from './early-ingest.js';
 import type { TableFolders } from './files.js';
-import { createGrowth, endGrowth, grow } from './growth.js';
 import type { TablePool } from './pool.js';
 import { type Pieces, spool } from './spool.js';
-import type { Fault, IngestedChunk, IngestTask } from './worker.js';
+import type { Fault, IngestedChunk } from './worker.js';
 
 /** What an upload needs of its table. */
 export interface IngestContext {
@@ -21,8 +21,8 @@ export interface IngestContext {
   readonly sync: boolean;
   /** Bounds the files that are open because bytes are written to the spool. */
   readonly slots: Semaphore;
-  /** Lets one upload at a time be converted while it is still being spooled. */
-  readonly early: Mutex;
+  /** Lets one upload at a time be converted while it is still being spooled; undefined: none. */
+  readonly early: Mutex | undefined;
 }
 
 /** A conversion holds its CSV file, its Parquet file and, to sync it, a folder. */
@@ -62,15 +62,15 @@ export async function upload(
     parquetPath: path.join(folders.parquet, `${id}.parquet`),
   };
   const early = createEarlyIngest(context, files);
+  const { grow: onGrowth, complete: onWritten } = early;
   let committed = false;
-  let isUncertain = false;
+  let mayBeInLog = false;
   try {
-    await spool(files.spoolPath, csv, { slots, sync, onGrowth: early.grow });
-    let chunk = await early.end();
+    await spool(files.spoolPath, csv, { slots, sync, onGrowth, onWritten });
+    let chunk = await early.ingested();
     // Another upload may give a new column another type meanwhile; then this one is planned
     // again. Types are few, so this ends.
     for (let task = files; ; task = { ...files, spoolPath: files.csvPath }) {
-      // The pieces of a call that broke off end like those of a complete one.
       signal.throwIfAborted();
       chunk ??= await ingestComplete(context, task);
       if ('fault' in chunk) return chunk;
@@ -80,17 +80,15 @@ export async function upload(
       chunk = undefined;
     }
   } catch (error) {
-    isUncertain = error instanceof UncertainCommitError;
+    mayBeInLog = error instanceof UncertainCommitError || error instanceof UnseenCommitError;
     throw error;
   } finally {
-    await early.end().catch(() => {});
+    await early.breakOff();
     // A chunk that the log may name keeps its files.
-    if (!committed && !isUncertain)
+    if (!committed && !mayBeInLog)
       for (const file of Object.values(files)) await rm(file, { force: true });
   }
 }
-
-type IngestFiles = Pick<IngestTask, 'spoolPath' | 'parquetSpoolPath' | 'csvPath' | 'parquetPath'>;
 
 async function ingestComplete(
   { catalog, pool, limits, sync }: IngestContext,
@@ -100,43 +98,4 @@ async function ingestComplete(
   const chunk = await pool.ingest({ ...files, fields, limits, sync });
   if (chunk === undefined) throw new Error('a complete file was taken for one that grows');
   return chunk;
-}
-
-/** The conversion of an upload while it is being spooled. */
-interface EarlyIngest {
-  /** Says how large the spooled file is. */
-  grow(bytes: number): void;
-  /** Says that it is complete; resolves to the chunk, or to undefined if it is still to be converted. */
-  end(): Promise<IngestedChunk | Fault | undefined>;
-}
-
-/** Bytes of an upload from which on it is worth while. */
-const earlyBytesMin = 8 * 1024 * 1024;
-
-/**
- * Converts a large upload while it comes, if no other upload is being so: a thread is left for
- * those that are complete. One that comes slowly is given up, and converted once it is complete.
- */
-function createEarlyIngest(context: IngestContext, files: IngestFiles): EarlyIngest {
-  const growth = createGrowth();
-  let ingested: Promise<IngestedChunk | Fault | undefined> | undefined;
-
-  async function start(): Promise<IngestedChunk | Fault | undefined> {
-    const { catalog, pool, limits, sync } = context;
-    const fields = await catalog.fields();
-    return pool.ingest({ ...files, fields, limits, sync, growth });
-  }
-
-  return {
-    grow(bytes) {
-      grow(growth, bytes);
-      if (ingested !== undefined || bytes < earlyBytesMin || context.early.isLocked()) return;
-      ingested = context.early.runExclusive(start);
-      ingested.catch(() => {});
-    },
-    async end() {
-      endGrowth(growth);
-      return ingested;
-    },
-  };
 }

@@ -10,8 +10,8 @@ export interface TablePool {
   /** Undefined: the file grows, and can only be converted once it is complete. */
   ingest(task: IngestTask): Promise<IngestedChunk | Fault | undefined>;
   sum(task: SumTask): Promise<FileSums | (Fault & { readonly index: number })>;
-  /** Of each file, where its columns of integers are. */
-  ranges(task: RangesTask): Promise<ReadonlyMap<string, ColumnRange[]>[]>;
+  /** Where the columns of integers of a Parquet file are, by field. */
+  ranges(task: RangesTask): Promise<ReadonlyMap<string, ColumnRange[]>>;
   /** Ends all threads; tasks in progress are rejected. */
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { TableServiceImplementation } from '@tally/stubs';
 import { Mutex } from 'async-mutex';
 import type { Config } from '../config.js';
-import { type Catalog, openCatalog, TableStoppedError } from './catalog.js';
+import { type Catalog, openCatalog, TableStoppedError, UnseenCommitError } from './catalog.js';
 import { openChunkIndex } from './chunk-index.js';
 import { type Format, type SumContext, sumColumn } from './column-sum.js';
 import { openDeltaLog, UncertainCommitError } from './delta-log.js';
@@ -27,11 +27,10 @@ export async function openTables(config: Config): Promise<Tables> {
   const folders = await openTableFolders(config.dataDir, defaultTable, sync);
   const pool = await createTablePool(config.tableThreads, config.conversionsMax);
   const index = openChunkIndex(folders.index, config.catalogCacheEntries);
-  const catalog = await openCatalog(openDeltaLog(folders, sync), index, (chunkIds) =>
-    pool.ranges({
-      parquetPaths: chunkIds.map((id) => path.join(folders.parquet, `${id}.parquet`)),
-    }),
-  );
+  const catalog = await openCatalog(openDeltaLog(folders, sync), index, async (chunkIds) => {
+    const files = chunkIds.map((id) => path.join(folders.parquet, `${id}.parquet`));
+    return Promise.all(files.map((parquetPath) => pool.ranges({ parquetPath })));
+  });
   const limits = {
     chunkColumnsMax: config.chunkColumnsMax,
     columnNameBytesMax: config.columnNameBytesMax,
@@ -43,7 +42,15 @@ export async function openTables(config: Config): Promise<Tables> {
   const slots = createSpoolSlots(config);
   return {
     catalog,
-    ingest: { folders, catalog, pool, limits, sync, slots, early: new Mutex() },
+    ingest: {
+      folders,
+      catalog,
+      pool,
+      limits,
+      sync,
+      slots,
+      early: config.conversionsMax > 1 ? new Mutex() : undefined,
+    },
     sum: {
       folders,
       catalog,
@@ -96,7 +103,8 @@ export async function sentenceIfStopped<T>(work: () => Promise<T>): Promise<T | 
   try {
     return await work();
   } catch (error) {
-    if (error instanceof TableStoppedError) return error.message;
+    if (error instanceof TableStoppedError || error instanceof UnseenCommitError)
+      return error.message;
     if (error instanceof UncertainCommitError) return `the table is stopped: ${error.message}`;
     throw error;
   }

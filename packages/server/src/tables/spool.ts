@@ -18,26 +18,34 @@ export interface SpoolOptions {
   readonly sync: boolean;
   /** Told how large the file is, each time it has grown. */
   readonly onGrowth: (bytes: number) => void;
+  /** Told when all pieces are in the file, which may not be on the disk yet. */
+  readonly onWritten: () => void;
 }
 
 /**
  * Writes pieces to a new file, each before the next one is asked for.
  *
- * A slot is held, and the file is open, while bytes are written only: a client that sends slowly,
- * or nothing for hours, keeps no other upload waiting.
+ * A slot is held, and the file is open, while bytes are written or synced only: a client that
+ * sends slowly, or nothing for hours, keeps no other upload waiting.
  */
 export async function spool(file: string, pieces: Pieces, options: SpoolOptions): Promise<void> {
-  const { slots, sync, onGrowth } = options;
+  const { slots, sync, onGrowth, onWritten } = options;
   let size = 0;
   let nextSync = syncBytes;
-  let syncing: Promise<void> = Promise.resolve();
-  let isSyncing = false;
+  // One at a time; its error is thrown at the end.
+  let syncing: Promise<void> | undefined;
+  let syncError: { readonly error: unknown } | undefined;
 
-  async function syncWritten(): Promise<void> {
-    isSyncing = true;
+  function startSync(): void {
     nextSync = size + syncBytes;
-    await slots.runExclusive(() => syncPath(file));
-    isSyncing = false;
+    syncing = slots
+      .runExclusive(() => syncPath(file))
+      .catch((error: unknown) => {
+        syncError ??= { error };
+      })
+      .then(() => {
+        syncing = undefined;
+      });
   }
 
   try {
@@ -45,14 +53,13 @@ export async function spool(file: string, pieces: Pieces, options: SpoolOptions)
       await slots.runExclusive(() => appendToFile(file, bytes));
       size += bytes.length;
       onGrowth(size);
-      if (!sync || isSyncing || size < nextSync) continue;
-      // One at a time; what it throws is thrown by the next one, or at the end.
-      syncing = syncing.then(syncWritten);
-      syncing.catch(() => {});
+      if (sync && syncing === undefined && size >= nextSync) startSync();
     }
+    onWritten();
   } finally {
     await syncing;
   }
+  if (syncError !== undefined) throw syncError.error;
 }
 
 /**

@@ -11,7 +11,9 @@ export function streamedTableService(opening: Promise<Tables>): TableServiceV1Im
   return {
     async upload(requests, { signal }) {
       const { ingest } = await opening;
-      const result = await sentenceIfStopped(() => upload(ingest, csvPieces(requests), signal));
+      const result = await sentenceIfStopped(() =>
+        upload(ingest, csvPieces(requests, signal), signal),
+      );
       if (typeof result === 'string') return { error: result };
       if ('fault' in result) return { error: result.fault };
       return { rows: BigInt(result.rows), csvBytes: BigInt(result.csvBytes) };
@@ -19,6 +21,11 @@ export function streamedTableService(opening: Promise<Tables>): TableServiceV1Im
   };
 }
 
-async function* csvPieces(requests: AsyncIterable<UploadRequest>): AsyncGenerator<Uint8Array> {
+async function* csvPieces(
+  requests: AsyncIterable<UploadRequest>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   for await (const { csvData } of requests) yield csvData;
+  // The pieces of a call that broke off end like those of a complete one.
+  signal.throwIfAborted();
 }

@@ -7,10 +7,18 @@ export interface SumCache {
   set(chunkId: string, format: Format, column: string, sum: bigint): void;
 }
 
+/** Characters of a key with a column name of ordinary length. */
+const entryBytes = 128;
+
 /** Keeps the `entriesMax` sums that were used last; none if it is 0. */
 export function createSumCache(entriesMax: number): SumCache {
   if (entriesMax === 0) return { get: () => undefined, set: () => {} };
-  const sums = new LRUCache<string, bigint>({ max: entriesMax });
+  const sums = new LRUCache<string, bigint>({
+    max: entriesMax,
+    // A long column name counts as several entries.
+    maxSize: entriesMax * entryBytes,
+    sizeCalculation: (_sum, key) => Math.max(key.length, entryBytes),
+  });
   const keyOf = (chunkId: string, format: Format, column: string) =>
     `${chunkId} ${format} ${column}`;
   return {

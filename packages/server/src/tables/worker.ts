@@ -153,17 +153,15 @@ async function sumFile(file: ColumnFile, { limits, stop }: SumTask): Promise<big
 }
 
 export interface RangesTask {
-  readonly parquetPaths: readonly string[];
+  readonly parquetPath: string;
 }
 
-/** Where the columns of integers of some Parquet files are, by field; of none, if it is damaged. */
-export function ranges({ parquetPaths }: RangesTask): ReadonlyMap<string, ColumnRange[]>[] {
-  return parquetPaths.map((file) => {
-    try {
-      return withFile(file, readColumnRanges);
-    } catch {
-      // A sum of it will say what is wrong.
-      return new Map();
-    }
-  });
+/** Where the columns of integers of a Parquet file are, by field; of none, if it is damaged. */
+export function ranges({ parquetPath }: RangesTask): ReadonlyMap<string, ColumnRange[]> {
+  try {
+    return withFile(parquetPath, readColumnRanges);
+  } catch {
+    // A sum of it will say what is wrong.
+    return new Map();
+  }
 }
