@@ -2,6 +2,13 @@
 // with a least delta and miniblocks of bit-packed differences from it.
 
 import { CORRUPT, UNSUPPORTED } from './faults';
+import {
+  PACKED_COUNT_MAX,
+  PACKED_WIDTH_MAX,
+  packedRunningSum,
+  packedSum,
+  sumPacked,
+} from './packed-sums';
 import { add, addHalves, addProduct } from './sum';
 import { readUnsigned, readZigzag, varintEnd } from './varint';
 
@@ -95,6 +102,13 @@ function addConstantStep(step: i64, count: i32): bool {
 }
 
 function addSmall(at: usize, width: i32, least: i64, count: i32): void {
+  if (width <= PACKED_WIDTH_MAX && width > 0 && (count & 7) == 0 && count <= PACKED_COUNT_MAX) {
+    sumPacked(at, width, count);
+    const n = <i64>count;
+    add(n * value + least * ((n * (n + 1)) >> 1) + packedRunningSum);
+    value += n * least + packedSum;
+    return;
+  }
   const mask = ((<u64>1) << width) - 1;
   let last = value;
   let sum: i64 = 0;
