@@ -1,4 +1,5 @@
 import type { BenchOptions } from './options.js';
+import type { LineUp } from './peers/line-up.js';
 
 /** What every section needs to know about the run that it is part of. */
 export interface BenchRun {
@@ -7,6 +8,8 @@ export interface BenchRun {
   readonly workFolder: string;
   /** A Python with DuckDB, polars and pyarrow. */
   peersPython(): string;
+  /** The peers of the whole run: what one section finds to be their best need not be found again. */
+  lineUp(): LineUp;
   /** A Python with what the reference server needs. */
   referencePython(): string;
 }

@@ -11,19 +11,28 @@ export interface Contender {
   start(service: Service): Promise<RunningServer>;
 }
 
+/** What Python programs here need to find the stubs. */
+export const pythonEnv = { PYTHONPATH: path.join(root, 'packages/stubs/python') };
+
 const reference = (name: string, python: string, flags: readonly string[]): Contender => ({
   name,
   start: (service) =>
     startServer(
       python,
       [path.join(root, 'packages/bench/reference/server.py'), service, ...flags],
-      { PYTHONPATH: path.join(root, 'packages/stubs/python') },
+      pythonEnv,
     ),
 });
 
+export const tally: Contender = { name: 'Tally', start: () => startTally() };
+
+/** The reference server that syncs before it replies, as Tally does. */
+export const syncingReference = (python: string): Contender =>
+  reference('reference --fsync', python, ['--fsync']);
+
 /** Tally and the reference server, run by a Python that has its packages. */
 export const contenders = (python: string): readonly Contender[] => [
-  { name: 'Tally', start: () => startTally({ sumCache: 'off' }) },
+  tally,
   reference('reference', python, []),
-  reference('reference --fsync', python, ['--fsync']),
+  syncingReference(python),
 ];

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { BenchRun } from './bench-run.js';
@@ -12,13 +13,17 @@ import { saveSection, showInReadme } from './report/save-results.js';
 import { baseline } from './sections/baseline.js';
 import { cache } from './sections/cache.js';
 import { columnSums } from './sections/column-sums.js';
+import { firstRequests } from './sections/first-requests.js';
 import { memory } from './sections/memory.js';
 import { scaling } from './sections/scaling.js';
 import type { SectionName } from './sections/section-names.js';
 import { stream } from './sections/stream.js';
+import { unary } from './sections/unary.js';
 import { upload } from './sections/upload.js';
 
 const sections: Readonly<Record<SectionName, (run: BenchRun) => Promise<SectionResult>>> = {
+  'first-requests': firstRequests,
+  unary,
   'parquet-sum': (run) => columnSums(run, 'parquet'),
   'csv-sum': (run) => columnSums(run, 'csv'),
   cache,
@@ -30,26 +35,20 @@ const sections: Readonly<Record<SectionName, (run: BenchRun) => Promise<SectionR
 };
 
 async function measured(name: SectionName, run: BenchRun): Promise<MeasuredSection> {
+  // What the sections before have written must not be on its way to the disk while this one runs.
+  execFileSync('sync');
+  const versions = await run.lineUp().versions();
   const loadBefore = loadAverage();
   const result = await sections[name](run);
   return {
     measuredAt: new Date().toISOString(),
     machine: describeMachine(),
-    versions: await versionsOf(run),
+    versions,
     loadBefore,
     loadAfter: loadAverage(),
     rounds: run.options.rounds,
     ...result,
   };
-}
-
-async function versionsOf(run: BenchRun): Promise<string> {
-  const lineUp = new LineUp(run.peersPython());
-  try {
-    return await lineUp.versions();
-  } finally {
-    await lineUp.stop();
-  }
 }
 
 function options(): BenchOptions {
@@ -69,10 +68,16 @@ function options(): BenchOptions {
 async function main(options: BenchOptions): Promise<void> {
   const workFolder = options.workDir ?? scratchFolder().path;
   await mkdir(workFolder, { recursive: true });
+  const peersPython = () => pythonOf('peers', options.python);
+  let lineUp: LineUp | undefined;
   const run: BenchRun = {
     options,
     workFolder,
-    peersPython: () => pythonOf('peers', options.python),
+    peersPython,
+    lineUp: () => {
+      lineUp ??= new LineUp(peersPython());
+      return lineUp;
+    },
     referencePython: () => pythonOf('reference', options.python),
   };
   for (const name of options.only) {

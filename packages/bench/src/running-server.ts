@@ -5,6 +5,10 @@ import { killAtExit, scratchFolder } from './clean-up.js';
 /** A server process that is being measured. */
 export interface RunningServer {
   readonly address: string;
+  /** From the start of the process until it said that it serves. */
+  readonly startMs: number;
+  /** CPU time of all of its threads so far. */
+  cpuMs(): number;
   /** The most memory that it has had so far, in MiB. */
   peakMiB(): number;
   /** Ends the process and deletes its data, unless the folder was given. */
@@ -25,6 +29,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const scratch = dataDir === undefined ? scratchFolder() : undefined;
   const folder = dataDir ?? scratch?.path ?? '';
+  const startedMs = performance.now();
   const child = spawn(program, [...args, '--port', '0', '--data-dir', folder], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -34,6 +39,8 @@ export async function startServer(
   const port = await printedPort(child, program);
   return {
     address: `127.0.0.1:${port}`,
+    startMs: performance.now() - startedMs,
+    cpuMs: () => cpuMs(child),
     peakMiB: () => peakMiB(child),
     async stop() {
       child.kill('SIGTERM');
@@ -57,6 +64,14 @@ function printedPort(child: ChildProcess, program: string): Promise<string> {
     child.once('error', reject);
     child.once('close', () => reject(new Error(`${program} did not start a server: ${output}`)));
   });
+}
+
+/** proc(5): the 14th and 15th field are user and system time in ticks of 10 ms. */
+function cpuMs(child: ChildProcess): number {
+  const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
+  // The second field is the program's name, which may hold spaces; it ends with a bracket.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 function peakMiB(child: ChildProcess): number {

@@ -17,6 +17,12 @@ export function spreadOf(values: readonly number[]): Spread {
   };
 }
 
+/** The smallest value that at least `percent` % of all values do not exceed (nearest rank). */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.ceil((percent / 100) * sorted.length) - 1] ?? Number.NaN;
+}
+
 const digits = (n: number) =>
   n.toLocaleString(
     'en-US',

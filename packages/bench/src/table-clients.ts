@@ -1,12 +1,12 @@
 import { type TableClient, TableDefinition } from '@tally/stubs';
-import { ChannelCredentials, createChannel, createClient } from 'nice-grpc';
+import { type Channel, ChannelCredentials, createChannel, createClient } from 'nice-grpc';
 import type { Format } from './peers/peer-process.js';
 
-/** Opens connections of their own, runs `work` with a client on each, and closes them. */
-export async function withClients<T>(
+/** Opens connections of their own, runs `work` with them, and closes them. */
+export async function withChannels<T>(
   address: string,
   connections: number,
-  work: (clients: readonly TableClient[]) => Promise<T>,
+  work: (channels: readonly Channel[]) => Promise<T>,
 ): Promise<T> {
   const channels = Array.from({ length: connections }, () =>
     createChannel(address, ChannelCredentials.createInsecure(), {
@@ -15,16 +15,27 @@ export async function withClients<T>(
     }),
   );
   try {
-    const clients = channels.map((channel) => createClient(TableDefinition, channel));
     // The first call connects; connecting is not part of an upload or a sum.
     await Promise.all(
-      clients.map((client) => client.colSum({ column: 'nobody has this', format: 'csv' })),
+      channels.map((channel) =>
+        createClient(TableDefinition, channel).colSum({ column: 'nobody has this', format: 'csv' }),
+      ),
     );
-    return await work(clients);
+    return await work(channels);
   } finally {
     for (const channel of channels) channel.close();
   }
 }
+
+/** The same with a client of the table on each connection. */
+export const withClients = <T>(
+  address: string,
+  connections: number,
+  work: (clients: readonly TableClient[]) => Promise<T>,
+): Promise<T> =>
+  withChannels(address, connections, (channels) =>
+    work(channels.map((channel) => createClient(TableDefinition, channel))),
+  );
 
 /** A CSV file: its bytes, or how they are got when it is its turn. */
 export type Csv = Uint8Array | (() => Promise<Uint8Array>);

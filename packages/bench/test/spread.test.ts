@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatSpread, spreadOf } from '../src/spread.js';
+import { formatSpread, percentile, spreadOf } from '../src/spread.js';
 
 test.each([
   [[3], { median: 3, min: 3, max: 3 }],
@@ -7,6 +7,14 @@ test.each([
   [[4, 1, 2, 100], { median: 3, min: 1, max: 100 }],
 ])('the spread of %j', (values, spread) => {
   expect(spreadOf(values)).toEqual(spread);
+});
+
+test.each([
+  [50, 5],
+  [99, 10],
+  [90, 9],
+])('the percentile %d of the first ten numbers', (percent, value) => {
+  expect(percentile([10, 9, 8, 7, 6, 5, 4, 3, 2, 1], percent)).toBe(value);
 });
 
 test('three digits are enough', () => {

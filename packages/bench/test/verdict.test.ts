@@ -24,6 +24,13 @@ test.each<[Bar, boolean, string]>([
   [{ timesBetterThan: 'DuckDB', factor: 5 }, true, '5× DuckDB (bar 5×: PASS)'],
   [{ timesBetterThan: 'DuckDB', factor: 6 }, false, '5× DuckDB (bar 6×: **FAIL**)'],
   [{ timesBetterThan: 'nobody', factor: 1 }, false, 'NaN× nobody (bar 1×: **FAIL**)'],
+  [{ atMostTimes: 0.5, of: 'polars' }, true, '0.5 times polars (bar at most 0.5 times: PASS)'],
+  [
+    { atMostTimes: 0.49, of: 'polars' },
+    false,
+    '0.5 times polars (bar at most 0.49 times: **FAIL**)',
+  ],
+  [{ atMostTimes: 1, of: 'nobody' }, false, 'NaN times nobody (bar at most 1 times: **FAIL**)'],
   // A limit holds for every sample, not for the median.
   [{ atMost: 30 }, true, '30 (bar at most 30: PASS)'],
   [{ atMost: 29 }, false, '30 (bar at most 29: **FAIL**)'],
@@ -42,4 +49,13 @@ test('a ratio is cut, not rounded: 4.999 is not 5', () => {
   const close = { ...sums, contestants: [contestant('Tally', 1000), contestant('DuckDB', 4999)] };
   const verdict = verdictOf(close, { timesBetterThan: 'fastest', factor: 5 });
   expect(verdict).toEqual({ passed: false, text: '4.99× DuckDB (bar 5×: **FAIL**)' });
+});
+
+test('a ratio that must be small is cut upwards: 1.001 is not 1', () => {
+  const close = { ...sums, contestants: [contestant('Tally', 1001), contestant('DuckDB', 1000)] };
+  const verdict = verdictOf(close, { atMostTimes: 1, of: 'DuckDB' });
+  expect(verdict).toEqual({
+    passed: false,
+    text: '1.01 times DuckDB (bar at most 1 times: **FAIL**)',
+  });
 });

@@ -1,6 +1,5 @@
 import path from 'node:path';
 import type { BenchRun } from '../bench-run.js';
-import type { LineUp } from '../peers/line-up.js';
 import type { DataSet } from './data-set.js';
 import { generate } from './generate.js';
 import { realColumns, realData } from './real-data.js';
@@ -16,7 +15,7 @@ export interface AvailableDataSet {
 }
 
 /** Every data set of the benchmark. */
-export function allDataSets(run: BenchRun, lineUp: LineUp): readonly AvailableDataSet[] {
+export function allDataSets(run: BenchRun): readonly AvailableDataSet[] {
   const { quick } = run.options;
   // Quick data is other data.
   const folder = (name: string) => path.join(run.workFolder, quick ? `${name}-quick` : name);
@@ -31,7 +30,7 @@ export function allDataSets(run: BenchRun, lineUp: LineUp): readonly AvailableDa
       name: 'real',
       title: 'three million real flights',
       columns: realColumns,
-      load: () => realData(lineUp.peer('duckdb'), folder('real'), quick),
+      load: () => realData(run.lineUp().peer('duckdb'), folder('real'), quick),
     },
   ];
 }

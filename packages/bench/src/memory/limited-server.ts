@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { startServer } from '../running-server.js';
-import { root, serverMain } from '../tally-server.js';
+import { noSumCache, root, serverMain } from '../tally-server.js';
 
 /** Tally in a control group of its own. */
 export interface LimitedServer {
@@ -38,7 +38,15 @@ async function startContainer(): Promise<LimitedServer> {
   console.log('Building the image');
   docker('build', '--quiet', '--tag', image, root);
   const limits = ['--memory', '512m', '--memory-swap', '512m'];
-  const id = docker('run', '--detach', ...limits, '--publish', '127.0.0.1::5440', image);
+  const id = docker(
+    'run',
+    '--detach',
+    ...limits,
+    '--publish',
+    '127.0.0.1::5440',
+    image,
+    ...noSumCache,
+  );
   const remove = () => {
     docker('rm', '--force', '--volumes', id);
   };
@@ -90,7 +98,7 @@ async function startInGroup(): Promise<LimitedServer> {
   }
   // The settings of the image, which docker/Dockerfile explains.
   const enter = `echo $$ > ${group}/cgroup.procs && exec "$0" "$@"`;
-  const node = [process.execPath, '--max-old-space-size=160', serverMain];
+  const node = [process.execPath, '--max-old-space-size=160', serverMain, ...noSumCache];
   const server = await startServer('sh', ['-c', enter, ...node], {
     MALLOC_ARENA_MAX: '2',
     MALLOC_TRIM_THRESHOLD_: '131072',

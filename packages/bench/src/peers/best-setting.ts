@@ -1,15 +1,7 @@
 import type { DataSet } from '../data-sets/data-set.js';
 import type { TallyTable } from '../tally-table.js';
-import { cores, type LineUp, type Source } from './line-up.js';
+import { type Attempt, cores, type LineUp, type Source } from './line-up.js';
 import { type Engine, engines, type Format, type SumCommand } from './peer-process.js';
-
-/** One way in which a peer can do a sum. */
-export interface Attempt {
-  readonly engine: Engine;
-  readonly threads: number;
-  readonly source: Source;
-  readonly setting: string;
-}
 
 /** What is summed. */
 export interface SumWork {
@@ -54,6 +46,11 @@ export async function steadyMs(sum: () => Promise<number>): Promise<number> {
   return all[1] ?? first;
 }
 
+const longMs = 15_000;
+
+/** Whether the first sum took so long that its one sample says enough: only short times waver. */
+export const isLong = ([first = 0]: readonly number[]): boolean => first > longMs;
+
 const warmUpSums = 10;
 const warmUpMsMax = 2000;
 
@@ -67,47 +64,55 @@ export async function warmUp(sum: () => Promise<number>): Promise<void> {
 }
 
 /**
- * The peer's fastest way to do the work from the files of each owner: every setting on every
- * layout with a thread for each core, then the best of them with twice as many threads.
+ * The peer's fastest way to do the work from these files: every setting on every layout with a
+ * thread for each core, then the best of them with twice as many threads.
  */
-async function bestAttempts(
+async function bestAttempt(
   lineUp: LineUp,
   engine: Engine,
   sources: readonly Source[],
   work: SumWork,
-  owners: readonly Source['owner'][],
-): Promise<readonly Attempt[]> {
+): Promise<Attempt> {
   const description = await lineUp.describe(engine);
   const settings =
     work.format === 'parquet' ? description.parquetSettings : description.csvSettings;
-  const best: Attempt[] = [];
-  for (const owner of owners) {
-    const attempts = sources
-      .filter((source) => source.owner === owner)
-      .flatMap((source) =>
-        settings.map((setting) => ({ engine, threads: cores, source, setting })),
-      );
-    const winner = await fastestOf(lineUp, attempts, work);
-    best.push(await fastestOf(lineUp, [winner, { ...winner, threads: cores * 2 }], work));
-  }
-  return best;
+  const attempts = sources.flatMap((source) =>
+    settings.map((setting) => ({ engine, threads: cores, source, setting })),
+  );
+  const winner = await fastestOf(lineUp, attempts, work);
+  const { attempt } = await fastestOf(
+    lineUp,
+    [{ ...winner.attempt, threads: cores * 2 }],
+    work,
+    winner,
+  );
+  return attempt;
+}
+
+interface TimedAttempt {
+  readonly attempt: Attempt;
+  readonly ms: number;
 }
 
 async function fastestOf(
   lineUp: LineUp,
   attempts: readonly Attempt[],
   work: SumWork,
-): Promise<Attempt> {
-  let best: { readonly attempt: Attempt; readonly ms: number } | undefined;
+  fastestSoFar?: TimedAttempt,
+): Promise<TimedAttempt> {
+  let best = fastestSoFar;
   for (const attempt of attempts) {
     const ms = await steadyMs(() => peerSum(lineUp, attempt, work));
     if (best === undefined || ms < best.ms) best = { attempt, ms };
   }
   if (best === undefined) throw new Error('there is nothing to choose from');
-  return best.attempt;
+  return best;
 }
 
-/** The same of every peer: by default from its own files, and from Tally's. */
+/**
+ * The same of every peer: by default from its own files, and from Tally's. What was found once is
+ * not looked for again.
+ */
 export async function allBestAttempts(
   lineUp: LineUp,
   table: TallyTable,
@@ -117,7 +122,19 @@ export async function allBestAttempts(
   const best: Attempt[] = [];
   for (const engine of engines) {
     const sources = await lineUp.sources(engine, work.dataSet, table, work.format);
-    best.push(...(await bestAttempts(lineUp, engine, sources, work, owners)));
+    for (const owner of owners) {
+      const key = [engine, owner, work.dataSet.name, work.format, work.column].join(' ');
+      const found =
+        lineUp.chosen.get(key) ??
+        (await bestAttempt(
+          lineUp,
+          engine,
+          sources.filter((source) => source.owner === owner),
+          work,
+        ));
+      lineUp.chosen.set(key, found);
+      best.push(found);
+    }
   }
   return best;
 }

@@ -21,6 +21,14 @@ export interface Source {
   readonly files: readonly string[];
 }
 
+/** One way in which a peer can do a sum. */
+export interface Attempt {
+  readonly engine: Engine;
+  readonly threads: number;
+  readonly source: Source;
+  readonly setting: string;
+}
+
 /** As many threads as cores. */
 export const cores = os.availableParallelism();
 
@@ -28,6 +36,8 @@ export const cores = os.availableParallelism();
 export class LineUp {
   readonly #processes = new Map<string, PeerProcess>();
   readonly #descriptions = new Map<Engine, Description>();
+  /** Each peer's best way to do a sum, by what is summed. */
+  readonly chosen = new Map<string, Attempt>();
 
   constructor(readonly python: string) {}
 
@@ -44,9 +54,10 @@ export class LineUp {
     return description;
   }
 
-  /** `DuckDB 2.0.0, polars 2.1.0, …` */
+  /** `DuckDB 2.0.0, polars 2.1.0, …`, and ends the processes that say so. */
   async versions(): Promise<string> {
     const all = await Promise.all(engines.map((engine) => this.describe(engine)));
+    await this.stop();
     return all.map(({ name, version }) => `${name} ${version}`).join(', ');
   }
 

@@ -12,6 +12,8 @@ export interface Contestant {
 export type Bar =
   /** The other's median must be so many times Tally's; `fastest`: whichever has the least. */
   | { readonly timesBetterThan: string; readonly factor: number }
+  /** Tally's median must not exceed so many times the other's. */
+  | { readonly atMostTimes: number; readonly of: string }
   /** Tally's largest value must not exceed it. */
   | { readonly atMost: number };
 

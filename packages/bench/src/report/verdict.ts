@@ -38,6 +38,13 @@ export function verdictOf(comparison: Comparison, bar: Bar): Verdict {
     const worst = spreadOf(tallyOf(comparison).samples).max;
     return verdict(worst <= bar.atMost, `${worst.toFixed(0)} (bar at most ${bar.atMost}`);
   }
+  if ('atMostTimes' in bar) {
+    const rival = rivalOf(comparison, bar.of);
+    const ratio =
+      rival === undefined ? Number.NaN : medianOf(tallyOf(comparison)) / medianOf(rival);
+    const start = `${shown(ratio, Math.ceil)} times ${bar.of} (bar at most ${bar.atMostTimes} times`;
+    return verdict(ratio <= bar.atMostTimes, start);
+  }
   const rival = rivalOf(comparison, bar.timesBetterThan);
   const ratio = rival === undefined ? Number.NaN : timesBetter(comparison, rival);
   const whom = bar.timesBetterThan === fastest ? (rival?.name ?? 'nobody') : bar.timesBetterThan;
@@ -49,8 +56,8 @@ const verdict = (passed: boolean, start: string): Verdict => ({
   text: `${start}: ${passed ? 'PASS' : '**FAIL**'})`,
 });
 
-// Cut, not rounded: 4.996 must not be shown as the 5 that it is not.
-const shown = (ratio: number) => {
+// Cut, not rounded, and upwards where less is asked: 4.996 must not be shown as the 5 that it is not.
+const shown = (ratio: number, cut = Math.floor) => {
   const step = ratio < 10 ? 100 : 10;
-  return String(Math.floor(ratio * step) / step);
+  return String(cut(ratio * step) / step);
 };

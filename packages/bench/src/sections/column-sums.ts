@@ -1,10 +1,8 @@
 import type { BenchRun } from '../bench-run.js';
 import { allDataSets } from '../data-sets/all-data-sets.js';
 import { canDropPageCache } from '../page-cache.js';
-import { LineUp } from '../peers/line-up.js';
 import type { Format } from '../peers/peer-process.js';
 import { type Bar, type Comparison, fastest, type SectionResult } from '../report/comparison.js';
-import { serverHas } from '../tally-server.js';
 import { tallyTable } from '../tally-table.js';
 import { compareSums, type SumComparison } from './compare-sums.js';
 
@@ -24,10 +22,9 @@ export function barsOf(format: Format, dataSet: string, column: string): readonl
 
 /** Column sums over every data set, from Parquet or from CSV. */
 export async function columnSums(run: BenchRun, format: Format): Promise<SectionResult> {
-  const lineUp = new LineUp(run.peersPython());
   const canDrop = canDropPageCache();
   const comparisons: Comparison[] = [];
-  for (const { name, title, columns, load } of allDataSets(run, lineUp)) {
+  for (const { name, title, columns, load } of allDataSets(run)) {
     const dataSet = await load();
     const table = await tallyTable(dataSet);
     const sums = columns.slice(0, format === 'csv' ? 1 : undefined).map(
@@ -39,7 +36,7 @@ export async function columnSums(run: BenchRun, format: Format): Promise<Section
         pageCaches: name === 'chunks' && i === 0 && canDrop ? ['warm', 'cold'] : ['warm'],
       }),
     );
-    comparisons.push(...(await compareSums(run, lineUp, table, sums)));
+    comparisons.push(...(await compareSums(run, table, sums)));
   }
   return { comparisons, notes: notesOf(canDrop) };
 }
@@ -48,9 +45,7 @@ function notesOf(canDrop: boolean): readonly string[] {
   return [
     "Tally reads what it has written; it takes CSV files only, so it does not read the peers' " +
       'Parquet files.',
-    serverHas('--sum-cache-entries')
-      ? "Tally's sum cache is off."
-      : 'This server has no sum cache.',
+    "Tally's sum cache is off.",
     ...(canDrop ? [] : ['Cold page cache skipped: only root on Linux can drop it.']),
   ];
 }

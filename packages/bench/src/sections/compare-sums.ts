@@ -2,15 +2,15 @@ import type { TableClient } from '@tally/stubs';
 import { type BenchRun, inTurn } from '../bench-run.js';
 import { dropPageCache } from '../page-cache.js';
 import {
-  type Attempt,
   allBestAttempts,
   describeAttempt,
+  isLong,
   peerSum,
   type SumWork,
   steadyMs,
   warmUp,
 } from '../peers/best-setting.js';
-import type { LineUp } from '../peers/line-up.js';
+import type { Attempt, LineUp } from '../peers/line-up.js';
 import type { Bar, Comparison, Contestant } from '../report/comparison.js';
 import { timedSum, withClients } from '../table-clients.js';
 import { startTally } from '../tally-server.js';
@@ -42,11 +42,11 @@ export async function tallySum(client: TableClient, work: SumWork): Promise<numb
 /** Each sum by Tally without its sum cache, and by every peer from its own and from Tally's files. */
 export async function compareSums(
   run: BenchRun,
-  lineUp: LineUp,
   table: TallyTable,
   sums: readonly SumComparison[],
 ): Promise<readonly Comparison[]> {
-  const server = await startTally({ dataDir: table.dataDir, sumCache: 'off' });
+  const lineUp = run.lineUp();
+  const server = await startTally({ dataDir: table.dataDir });
   try {
     return await withClients(server.address, 1, async ([client]) => {
       if (client === undefined) throw new Error('there is no connection');
@@ -85,8 +85,10 @@ async function compareOne(
       sum: () => peerSum(lineUp, attempt, work),
     });
   }
-  for (const { sum } of contestants) await warmUp(sum);
+  // Cold comes after warm, and begins with what warm has warmed up.
+  if (pageCache === 'warm') for (const { sum } of contestants) await warmUp(sum);
   await inTurn(options.rounds, contestants, async ({ samples, sum }) => {
+    if (isLong(samples)) return;
     if (pageCache === 'cold') dropPageCache();
     samples.push(pageCache === 'cold' ? await sum() : await steadyMs(sum));
   });

@@ -1,5 +1,8 @@
 /** The parts of the benchmark, in the order in which they run. */
 export const sectionNames = [
+  // First, while there is nothing of other sections that the disk has still to write.
+  'first-requests',
+  'unary',
   'parquet-sum',
   'csv-sum',
   'cache',
