@@ -18,8 +18,8 @@ import {
   readDate,
   readDouble,
   readInteger,
-  readShortInteger,
   readTimestamp,
+  SHORT_DIGITS,
 } from './csv-values';
 import { CONTRADICTION, CORRUPT } from './faults';
 
@@ -228,7 +228,10 @@ export function readRows(offset: i32, length: i32, isLast: bool): i32 {
   // Stops every loop over a field; the byte behind the input is no part of it.
   store<u8>(end, LF);
   const isStoring = !isScan;
+  const longestRow = rowBytesMax;
   let at = begin;
+  // Where the row would begin if all its bytes were at hand.
+  let rowAt = begin - rowBytes;
   let index = field;
   let column = columnAt(index);
   for (;;) {
@@ -236,15 +239,13 @@ export function readRows(offset: i32, length: i32, isLast: bool): i32 {
       if (at == end) break;
       if (load<u8>(at) == LF) at++;
       afterReturn = false;
+      rowAt = at;
     }
     if (at == end && (!isLast || index == 0)) break;
     const start = at;
     let stop: usize = 0;
     if (isStoring && load<u32>(column, TYPE) == LONG && !isHeader) {
-      stop = readShortInteger(at);
-      // What the end cuts off may go on.
-      if (stop >= end && !isLast) stop = 0;
-      if (stop != 0) store<i64>(load<usize>(column, VALUES) + ((<usize>groupRows) << 3), integer);
+      stop = storeShortInteger(at, end, isLast, column);
     }
     if (stop == 0) {
       const isQuoted = load<u8>(at) == QUOTE_MARK && at < end;
@@ -268,6 +269,7 @@ export function readRows(offset: i32, length: i32, isLast: bool): i32 {
         }
         afterReturn = load<u8>(stop) == CR;
         at = stop + 1;
+        rowAt = at;
         continue;
       }
       if (!isHeader) {
@@ -277,8 +279,7 @@ export function readRows(offset: i32, length: i32, isLast: bool): i32 {
         if (fault != 0) return fault;
       }
     }
-    rowBytes += stop - start + 1;
-    if (rowBytes > rowBytesMax && !isHeader) return CORRUPT;
+    if (stop - rowAt >= longestRow && !isHeader) return CORRUPT;
     if (stop < end && load<u8>(stop) == COMMA) {
       if (++index == columns) return CORRUPT;
       column += 1 << COLUMN_SHIFT;
@@ -286,7 +287,6 @@ export function readRows(offset: i32, length: i32, isLast: bool): i32 {
       continue;
     }
     if (index + 1 != columns) return CORRUPT;
-    rowBytes = 0;
     index = 0;
     column = COLUMNS;
     if (stop == end) at = end;
@@ -294,6 +294,7 @@ export function readRows(offset: i32, length: i32, isLast: bool): i32 {
       afterReturn = load<u8>(stop) == CR;
       at = stop + 1;
     }
+    rowAt = at;
     if (isHeader) isHeader = false;
     else if (isStoring) {
       endRow();
@@ -302,7 +303,32 @@ export function readRows(offset: i32, length: i32, isLast: bool): i32 {
     if (stop == end) break;
   }
   field = index;
+  rowBytes = at - rowAt;
   return <i32>(at - begin);
+}
+
+/**
+ * Stores `-?[0-9]{1,18}` at `from`, up to a delimiter: returns that, or 0 if there is something
+ * else, of whatever kind.
+ */
+function storeShortInteger(from: usize, end: usize, isLast: bool, column: usize): usize {
+  let at = from;
+  let byte = <u32>load<u8>(at);
+  const isNegative = byte == 0x2d;
+  if (isNegative) byte = <u32>load<u8>(++at);
+  const digits = at;
+  let value: i64 = 0;
+  for (let digit = byte - 0x30; digit <= 9; digit = byte - 0x30) {
+    value = value * 10 + digit;
+    byte = <u32>load<u8>(++at);
+  }
+  const count = at - digits;
+  if (count == 0 || count > SHORT_DIGITS || !isDelimiter(byte)) return 0;
+  // What the end cuts off may go on.
+  if (at >= end && !isLast) return 0;
+  const target = load<usize>(column, VALUES) + ((<usize>groupRows) << 3);
+  store<i64>(target, isNegative ? 0 - value : value);
+  return at;
 }
 
 function noteField(column: usize, from: usize, to: usize, isQuoted: bool): i32 {
@@ -321,7 +347,7 @@ function noteField(column: usize, from: usize, to: usize, isQuoted: bool): i32 {
 /** Those of `types` that the value can be; a value is integer and double, or of one type only. */
 function typesOf(types: u32, from: usize, to: usize): u32 {
   if (types & (LONG | DOUBLE)) {
-    if (readShortInteger(from) == to || readInteger(from, to)) return LONG | DOUBLE;
+    if (readInteger(from, to)) return LONG | DOUBLE;
     if (readDouble(from, to)) return DOUBLE;
   }
   if (types & BOOLEAN && readBoolean(from, to)) return BOOLEAN;

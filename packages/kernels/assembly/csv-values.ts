@@ -1,7 +1,7 @@
 // The values that the fields of a CSV file spell. Each function reads `[from, to)`, with spaces
 // and tabs around the value allowed, and says whether it spells a value of that kind.
 
-import { isDelimiter, isSpace, lowBytes } from './csv-bytes';
+import { isSpace } from './csv-bytes';
 
 /** What the last `readInteger`, `readDate` (days) or `readTimestamp` (microseconds) has read. */
 export let integer: i64 = 0;
@@ -30,7 +30,7 @@ const LETTER_E: u32 = 0x65;
 const isSign = (byte: u32): bool => byte == MINUS || byte == PLUS;
 
 /** Digits that always fit into int64. */
-const SHORT_DIGITS: usize = 18;
+export const SHORT_DIGITS: usize = 18;
 
 /** `[+-]?[0-9]+` within int64; leading zeros are allowed. */
 export function readInteger(from: usize, to: usize): bool {
@@ -60,8 +60,6 @@ export function readInteger(from: usize, to: usize): bool {
 const HIGH_NIBBLES: u64 = 0xf0f0_f0f0_f0f0_f0f0;
 export const DIGIT_NIBBLES: u64 = 0x3030_3030_3030_3030;
 const SIXES: u64 = 0x0606_0606_0606_0606;
-const EIGHT_DIGITS: u64 = 100_000_000;
-const INTEGER_POWERS: StaticArray<u64> = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000];
 
 /** Whether the bytes of `word` are digits; the low ones may be 0, as `digitNibbles` says. */
 export function areDigits(word: u64, digitNibbles: u64): bool {
@@ -74,38 +72,6 @@ export function eightDigits(word: u64): u64 {
   value = (value * 2561) >> 8;
   value = ((value & 0x00ff_00ff_00ff_00ff) * 6_553_601) >> 16;
   return ((value & 0x0000_ffff_0000_ffff) * 42_949_672_960_001) >> 32;
-}
-
-/**
- * `-?[0-9]{1,18}` at `from`, eight digits at a time: a loop over digits is mispredicted for each
- * number. Returns the delimiter behind it; 0 if there is something else, of whatever kind.
- */
-export function readShortInteger(from: usize): usize {
-  const isNegative = load<u8>(from) == MINUS;
-  const digits = isNegative ? from + 1 : from;
-  let at = digits;
-  let word = load<u64>(at);
-  let low = lowBytes(word);
-  let value: u64 = 0;
-  for (; low == 0; low = lowBytes(word)) {
-    if (!areDigits(word, DIGIT_NIBBLES) || at - digits > 8) return 0;
-    value = value * EIGHT_DIGITS + eightDigits(word);
-    at += 8;
-    word = load<u64>(at);
-  }
-  const bits = ctz<u64>(low) & ~7;
-  if (bits > 0) {
-    const shift = 64 - bits;
-    word <<= shift;
-    if (!areDigits(word, DIGIT_NIBBLES << shift)) return 0;
-    const count = <usize>bits >> 3;
-    value = value * INTEGER_POWERS[<i32>count] + eightDigits(word);
-    at += count;
-  }
-  const count = at - digits;
-  if (count == 0 || count > SHORT_DIGITS || !isDelimiter(load<u8>(at))) return 0;
-  integer = isNegative ? 0 - <i64>value : <i64>value;
-  return at;
 }
 
 /** Nobody writes a longer double. */
