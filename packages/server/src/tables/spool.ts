@@ -68,19 +68,22 @@ export async function spool(file: string, pieces: Pieces, options: SpoolOptions)
  * What it yields is overwritten once the next piece is asked for.
  */
 async function* gathered(pieces: Pieces): AsyncGenerator<Uint8Array> {
-  const buffer = new Uint8Array(gatherBytes);
+  let buffer: Uint8Array | undefined;
   let used = 0;
+  let isEmpty = true;
   for await (const piece of pieces) {
-    if (used + piece.length > gatherBytes) {
-      yield buffer.subarray(0, used);
+    if (used > 0 && used + piece.length > gatherBytes) {
+      yield (buffer as Uint8Array).subarray(0, used);
       used = 0;
     }
+    isEmpty &&= piece.length === 0;
     if (piece.length > gatherBytes) {
       yield piece;
     } else {
+      buffer ??= new Uint8Array(gatherBytes);
       buffer.set(piece, used);
       used += piece.length;
     }
   }
-  yield buffer.subarray(0, used);
+  if (used > 0 || isEmpty) yield buffer?.subarray(0, used) ?? new Uint8Array();
 }
