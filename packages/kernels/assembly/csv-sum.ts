@@ -107,7 +107,6 @@ function sumPlainFields(from: usize, end: usize): usize {
     // Not far to the next row, with which it goes on fast.
     return from;
   }
-  // Of values of eight digits at most: far fewer than 2^36 fit in the input.
   let sum: i64 = 0;
   for (let block = start; block + BLOCK < end; block += BLOCK) {
     const ends = bytesEqual(block, LF);
@@ -130,7 +129,7 @@ function sumPlainFields(from: usize, end: usize): usize {
           if (value == NO_INTEGER) {
             if (!readInteger(start, to)) return finish(start, index, sum);
             add(integer);
-          } else sum += value;
+          } else sum = carried(sum + value);
         }
       }
       index = isEnd ? 0 : index + 1;
@@ -200,7 +199,7 @@ function sumShortRows(from: usize, end: usize): usize {
             return start + <usize>rowAt;
           }
           add(integer);
-        } else sum += value;
+        } else sum = carried(sum + value);
       }
       rowAt = endAt + 1;
     }
@@ -212,15 +211,38 @@ function sumShortRows(from: usize, end: usize): usize {
 
 const NO_INTEGER: i64 = i64.MIN_VALUE;
 
-/** The integer of one to eight digits that `[from, to)` spells; NO_INTEGER for anything else. */
+const TENS: StaticArray<u64> = [
+  1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000,
+];
+
+/** The integer of one to sixteen digits that `[from, to)` spells; NO_INTEGER for anything else. */
 function shortInteger(from: usize, to: usize): i64 {
   const isNegative = load<u8>(from) == 0x2d;
   const digits = isNegative ? from + 1 : from;
   const count = to - digits;
-  if (count - 1 > 7) return NO_INTEGER;
-  const shift = 64 - ((<u64>count) << 3);
-  const word = load<u64>(digits) << shift;
+  if (count - 1 > 15) return NO_INTEGER;
+  let at = digits;
+  let left = count;
+  let value: u64 = 0;
+  if (count > 8) {
+    const word = load<u64>(at);
+    if (!areDigits(word, DIGIT_NIBBLES)) return NO_INTEGER;
+    value = eightDigits(word);
+    at += 8;
+    left -= 8;
+  }
+  const shift = 64 - ((<u64>left) << 3);
+  const word = load<u64>(at) << shift;
   if (!areDigits(word, DIGIT_NIBBLES << shift)) return NO_INTEGER;
-  const value = <i64>eightDigits(word);
-  return isNegative ? 0 - value : value;
+  value = value * unchecked(TENS[<i32>left]) + eightDigits(word);
+  return isNegative ? 0 - <i64>value : <i64>value;
+}
+
+/** A sum in 64 bits to which a short integer can be added; beyond, it moves to the exact one. */
+const LOCAL_MAX: i64 = 1 << 62;
+
+function carried(sum: i64): i64 {
+  if (sum < LOCAL_MAX && sum > -LOCAL_MAX) return sum;
+  add(sum);
+  return 0;
 }

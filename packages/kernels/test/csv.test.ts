@@ -86,6 +86,55 @@ describe('a column of integers among any others sums exactly, wherever the piece
   });
 });
 
+// Rows of plain fields are taken many at a time, and their integers eight digits at a time.
+describe('many rows of plain fields', () => {
+  const digits = Array.from({ length: 19 }, (_, i) => i + 1);
+  const sumOf = (values: readonly bigint[]) => values.reduce((sum, value) => sum + value, 0n);
+
+  test.each(digits)('integers of %d digits', (count) => {
+    const least = count === 1 ? 0n : 10n ** BigInt(count - 1);
+    const most = count === 19 ? 2n ** 63n - 1n : 10n ** BigInt(count) - 1n;
+    const value = fc.bigInt({ min: least, max: most }).chain((n) => fc.constantFrom(n, -n));
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 50, maxLength: 200 }), (values) => {
+        for (const column of [0, 1, 2]) {
+          const rows = values.map((n, i) =>
+            ['1', 'text', String(i)].with(column, String(n)).join(),
+          );
+          for (const newline of ['\n', '\r\n']) {
+            const csv = ['a,b,c', ...rows, ''].join(newline);
+            expect(sumCsv(csv, column, 3)).toBe(sumOf(values));
+          }
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test('sums leave 64 bits, in both directions', () => {
+    for (const value of [9_999_999_999_999_999n, -9_999_999_999_999_999n]) {
+      const rows = 20_000;
+      const csv = `x,y\n${`${value},1\n`.repeat(rows)}`;
+      expect(sumCsv(csv, 0, 2)).toBe(value * BigInt(rows));
+    }
+  });
+
+  test.each([
+    '1234567a',
+    '12345678a',
+    '123456789a',
+    'a2345678',
+    '1234.678',
+    '-',
+    '12345678-',
+    '--1',
+  ])('no integer: %s', (text) => {
+    const rows = '1,2,3\n'.repeat(30);
+    expect(sumCsv(`a,b,c\n${rows}1,${text},3\n${rows}`, 1, 3)).toBeUndefined();
+    expect(sumCsv(`a,b,c\n${rows}1,${text},3\n${rows}`, 2, 3)).toBe(183n);
+  });
+});
+
 test.each([
   ['a row with a field too few', 'x,y\n1\n'],
   ['a row with a field too many', 'x,y\n1,2,3\n'],
