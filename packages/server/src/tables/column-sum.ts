@@ -134,18 +134,22 @@ async function sumParts(
 /** Batches for each thread: several, so that none is idle while another has much left. */
 const batchesPerThread = 4;
 const batchFilesMax = 256;
+/** To open and close a file takes about as long as to sum that many bytes. */
+const fileBytes = 64 * 1024;
+/** Less is not worth the way to a thread. */
+const batchBytesMin = 512 * 1024;
 
 /** Files that are read one after the other in one task: many small ones, or a large one alone. */
 function batchesOf(parts: readonly Part[], parallel: number): Part[][] {
-  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-  const batchBytes = bytes / (parallel * batchesPerThread);
+  const bytes = parts.reduce((sum, part) => sum + part.bytes + fileBytes, 0);
+  const batchBytes = Math.max(bytes / (parallel * batchesPerThread), batchBytesMin);
   const batches: Part[][] = [];
   let batch: Part[] = [];
   let used = 0;
   for (const part of parts) {
     if (batch.length === 0) batches.push(batch);
     batch.push(part);
-    used += part.bytes;
+    used += part.bytes + fileBytes;
     if (used < batchBytes && batch.length < batchFilesMax) continue;
     batch = [];
     used = 0;
