@@ -1,7 +1,7 @@
 import { cp, rm, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import type { TableClient } from '@tally/stubs';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openCatalog, UnseenCommitError } from '../src/tables/catalog.js';
 import { openChunkIndex } from '../src/tables/chunk-index.js';
 import { openDeltaLog } from '../src/tables/delta-log.js';
@@ -106,30 +106,55 @@ test.each([0, 1, 3])('sums are right with room for %i entries in memory', (entri
   }),
 );
 
-test('a chunk that the index could not take in is kept, and seen after the next one', () =>
-  withFolder(async (dataDir) => {
+/** What the kernel says of a chunk of one row, whose column `x` has this type. */
+function ingestedAs(type: 'long' | 'double') {
+  const field = { field: 'x', type, column: 'x' };
+  return {
+    columns: [{ name: 'x', type }],
+    plan: { columns: [{ name: 'x', field }], placeholder: null, fields: [field] },
+    rows: 1,
+    csvBytes: 4,
+    parquetBytes: 100,
+    ranges: new Map(),
+  };
+}
+
+describe('an index that cannot be written', () => {
+  /** A catalog of a new table; what it adds to its index fails while the disk `isFull`. */
+  async function openFullCatalog(dataDir: string) {
     const folders = await openTableFolders(dataDir, 'default', false);
     const index = openChunkIndex(folders.index, 0);
-    let isFull = true;
+    const disk = { isFull: true };
     const add: typeof index.add = (...entries) =>
-      isFull ? Promise.reject(new Error('no space left')) : index.add(...entries);
+      disk.isFull ? Promise.reject(new Error('no space left')) : index.add(...entries);
     const noRanges = async (ids: readonly string[]) => ids.map(() => new Map());
     const catalog = await openCatalog(openDeltaLog(folders, false), { ...index, add }, noRanges);
-    const field = { field: 'x', type: 'long', column: 'x' } as const;
-    const ingested = {
-      columns: [{ name: 'x', type: 'long' }],
-      plan: { columns: [{ name: 'x', field }], placeholder: null, fields: [field] },
-      rows: 1,
-      csvBytes: 4,
-      parquetBytes: 100,
-      ranges: new Map(),
-    } as const;
-    await expect(catalog.commit('first', ingested)).rejects.toThrow(UnseenCommitError);
-    await expect(catalog.commit('second', ingested)).rejects.toThrow('no space left');
-    expect(await catalog.chunks()).toBe(0);
-    isFull = false;
-    expect(await catalog.commit('third', ingested)).toBe(true);
-    const entries = await catalog.column('x');
-    expect(entries.map(({ chunkId }) => chunkId)).toEqual(['first', 'third']);
-    await catalog.close();
-  }));
+    return { catalog, disk };
+  }
+
+  test('keeps the chunk that was committed, which is seen after the next one', () =>
+    withFolder(async (dataDir) => {
+      const { catalog, disk } = await openFullCatalog(dataDir);
+      await expect(catalog.commit('first', ingestedAs('long'))).rejects.toThrow(UnseenCommitError);
+      await expect(catalog.commit('second', ingestedAs('long'))).rejects.toThrow('no space left');
+      expect(await catalog.chunks()).toBe(0);
+      disk.isFull = false;
+      expect(await catalog.commit('third', ingestedAs('long'))).toBe(true);
+      const entries = await catalog.column('x');
+      expect(entries.map(({ chunkId }) => chunkId)).toEqual(['first', 'third']);
+      await catalog.close();
+    }));
+
+  test('does not have a chunk called kept that no commit was tried with', () =>
+    withFolder(async (dataDir) => {
+      const { catalog } = await openFullCatalog(dataDir);
+      // They arrive together; the first one makes x an integer, so the other is to be planned anew.
+      const [first, other] = await Promise.allSettled([
+        catalog.commit('first', ingestedAs('long')),
+        catalog.commit('other', ingestedAs('double')),
+      ]);
+      expect(first).toMatchObject({ status: 'rejected', reason: expect.any(UnseenCommitError) });
+      expect(other).toEqual({ status: 'fulfilled', value: false });
+      await catalog.close();
+    }));
+});

@@ -160,23 +160,25 @@ export async function openCatalog(
 
   /** Commits chunks that wait, in one commit; those whose plan no longer holds are told so. */
   async function commitTogether(): Promise<void> {
-    const group = waiting.splice(0, commitChunksMax);
+    // Those whose fate is still open: an error is not for chunks that no commit was tried with.
+    let group = waiting.splice(0, commitChunksMax);
     try {
-      for (;;) {
+      while (group.length > 0) {
         const now = await read((state) => state);
         const { entry, planned } = entryOf(now, group);
-        if (planned.length > 0) {
-          const committed = await append(entry);
-          if (committed === undefined) {
-            await catchUp();
-            continue;
-          }
-          await takeInCommitted(
-            committed,
-            planned.map(({ ingested }) => ingested.ranges),
-          );
+        for (const chunk of group) if (!planned.includes(chunk)) chunk.resolve(false);
+        group = planned;
+        if (planned.length === 0) return;
+        const committed = await append(entry);
+        if (committed === undefined) {
+          await catchUp();
+          continue;
         }
-        for (const chunk of group) chunk.resolve(planned.includes(chunk));
+        await takeInCommitted(
+          committed,
+          planned.map(({ ingested }) => ingested.ranges),
+        );
+        for (const chunk of planned) chunk.resolve(true);
         return;
       }
     } catch (error) {
