@@ -40,8 +40,9 @@ export async function spool(file: string, pieces: Pieces, options: SpoolOptions)
     nextSync = size + syncBytes;
     syncing = slots
       .runExclusive(() => syncPath(file))
-      .catch((error: unknown) => {
-        syncError ??= { error };
+      .catch((error: NodeJS.ErrnoException) => {
+        // Once it is complete the file may be moved to its place, and is synced there as a whole.
+        if (error.code !== 'ENOENT') syncError ??= { error };
       })
       .then(() => {
         syncing = undefined;
