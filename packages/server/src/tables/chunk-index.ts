@@ -136,7 +136,9 @@ function createColumnCache(entriesMax: number): LRUCache<string, CachedColumn> |
   if (entriesMax === 0) return undefined;
   return new LRUCache({
     maxSize: entriesMax,
-    sizeCalculation: ({ entries }) => entries.length + 1,
+    // A column of many row groups counts as several.
+    sizeCalculation: ({ entries }) =>
+      entries.reduce((sum, { ranges }) => sum + Math.max(1, ranges?.length ?? 1), 1),
   });
 }
 
