@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Mutex } from 'async-mutex';
 import { Piscina } from 'piscina';
+import { allStarted, createThreadStarts } from '../thread-starts.js';
 
 /** n! as big-endian bytes, and whether it came from the cache. */
 export interface FactorialAnswer {
@@ -26,10 +27,12 @@ export const cacheEntriesMax = 10;
  * computation, and each of them is told `hit: false`.
  */
 export function createFactorials(threads: number): Factorials {
+  const starts = createThreadStarts();
   const pool = new Piscina<number, Uint8Array>({
     filename: fileURLToPath(new URL('./factorial-worker.js', import.meta.url)),
     minThreads: threads,
     maxThreads: threads,
+    workerData: { starts },
     // Below the main thread: four busy factorials must not slow down SetNum.
     niceIncrement: 10,
     resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 },
@@ -82,6 +85,9 @@ export function createFactorials(threads: number): Factorials {
       if ('bytes' in found) return { bytes: found.bytes, hit: true };
       return { bytes: await found.computing, hit: false };
     },
-    close: () => pool.destroy(),
+    async close() {
+      await allStarted(starts, threads);
+      await pool.destroy();
+    },
   };
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { compileKernels } from '@tally/kernels';
 import { Piscina, type PiscinaTask, queueOptionsSymbol } from 'piscina';
+import { allStarted, createThreadStarts } from '../thread-starts.js';
 import type { ColumnRange } from './parquet-file.js';
 import type { Fault, FileSums, IngestedChunk, IngestTask, RangesTask, SumTask } from './worker.js';
 
@@ -33,12 +34,14 @@ type LoadBalancer = NonNullable<
  * upload; an upload waits for one batch of a sum at most.
  */
 export async function createTablePool(threads: number, conversionsMax: number): Promise<TablePool> {
+  const starts = createThreadStarts();
   const piscina = new Piscina({
     filename: fileURLToPath(new URL('./worker.js', import.meta.url)),
     minThreads: threads,
     maxThreads: threads,
     loadBalancer: laneBalancer(conversionsMax),
     workerData: {
+      starts,
       parquetModule: await compileParquetModule(),
       kernelsModule: await compileKernels(),
     },
@@ -53,7 +56,10 @@ export async function createTablePool(threads: number, conversionsMax: number): 
     ingest: (task) => run('ingest', 'ingest', task),
     sum: (task) => run('sum', 'sum', task),
     ranges: (task) => run('sum', 'ranges', task),
-    close: () => piscina.destroy(),
+    async close() {
+      await allStarted(starts, threads);
+      await piscina.destroy();
+    },
   };
 }
 

@@ -1,5 +1,7 @@
 import { closeSync, fsyncSync, openSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { workerData } from 'node:worker_threads';
+import { reportStart } from '../thread-starts.js';
 import { type ConvertedChunk, convertToParquet } from './convert.js';
 import type { ChunkLimits } from './csv-faults.js';
 import { CsvFault } from './csv-reader.js';
@@ -8,6 +10,8 @@ import { type Growth, SlowGrowthError } from './growth.js';
 import type { ColumnRange } from './parquet-file.js';
 import { readColumnRanges, sumParquetColumn } from './parquet-sum.js';
 import type { TableField } from './schema.js';
+
+reportStart(workerData.starts);
 
 // The tasks of the table threads, each a function of one message. An Error loses its class on
 // the way between threads, so what a client is to be told of a file's contents is a value.
