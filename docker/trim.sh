@@ -17,6 +17,7 @@ rm @lmdb+lmdb-linux-*/node_modules/@lmdb/*/node.{abi*,napi.musl}.node
 cd ../../packages/server
 node --input-type=module --eval "
   import 'nice-grpc'; import 'piscina'; import 'commander'; import 'async-mutex';
-  import 'parquet-wasm/esm'; import 'apache-arrow';
+  import 'parquet-wasm/esm'; import 'apache-arrow'; import '@node-rs/crc32';
+  import 'hyparquet'; import 'hyparquet-writer'; import 'lru-cache';
   import { open } from 'lmdb';
   await open({ path: '/tmp/trimmed' }).close();"

@@ -1,3 +1,4 @@
+import { crc32c } from '@node-rs/crc32';
 import type { Semaphore } from 'async-mutex';
 import { syncPath } from '../sync-path.js';
 import { appendToFile } from './files.js';
@@ -22,15 +23,23 @@ export interface SpoolOptions {
   readonly onWritten: () => void;
 }
 
+/** What a spooled file holds. */
+export interface Spooled {
+  readonly bytes: number;
+  /** CRC32C (RFC 3720, appendix B.4) of its bytes as they came, before any disk had them. */
+  readonly crc32c: number;
+}
+
 /**
  * Writes pieces to a new file, each before the next one is asked for.
  *
  * A slot is held, and the file is open, while bytes are written or synced only: a client that
  * sends slowly, or nothing for hours, keeps no other upload waiting.
  */
-export async function spool(file: string, pieces: Pieces, options: SpoolOptions): Promise<void> {
+export async function spool(file: string, pieces: Pieces, options: SpoolOptions): Promise<Spooled> {
   const { slots, sync, onGrowth, onWritten } = options;
   let size = 0;
+  let checksum = 0;
   let nextSync = syncBytes;
   // One at a time; its error is thrown at the end.
   let syncing: Promise<void> | undefined;
@@ -51,6 +60,7 @@ export async function spool(file: string, pieces: Pieces, options: SpoolOptions)
 
   try {
     for await (const bytes of gathered(pieces)) {
+      checksum = crc32c(bytes, checksum);
       await slots.runExclusive(() => appendToFile(file, bytes));
       size += bytes.length;
       onGrowth(size);
@@ -61,6 +71,7 @@ export async function spool(file: string, pieces: Pieces, options: SpoolOptions)
     await syncing;
   }
   if (syncError !== undefined) throw syncError.error;
+  return { bytes: size, crc32c: checksum };
 }
 
 /**
