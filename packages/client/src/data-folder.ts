@@ -5,6 +5,8 @@ import { CommandError, exitCodes } from './exit-codes.js';
 
 /** The folders that a server keeps in its data folder. */
 const kept: readonly string[] = ['numbers', 'tables', 'tmp'];
+/** The file whose lock a server holds while it runs; it stays. */
+const lockFile = 'lock';
 
 /**
  * Returns which of a server's own folders the data folder has; none if it is missing.
@@ -12,7 +14,9 @@ const kept: readonly string[] = ['numbers', 'tables', 'tmp'];
  * Throws CommandError (wrong usage) if it holds anything else: then it is hardly a data folder.
  */
 export async function storedFolders(dataDir: string): Promise<string[]> {
-  const entries = await readFolder(dataDir);
+  const entries = (await readFolder(dataDir)).filter(
+    (entry) => !(entry.isFile() && entry.name === lockFile),
+  );
   const foreign = entries
     .filter((entry) => !entry.isDirectory() || !kept.includes(entry.name))
     .map((entry) => entry.name);
@@ -26,9 +30,31 @@ export async function storedFolders(dataDir: string): Promise<string[]> {
   return entries.map((entry) => entry.name);
 }
 
-/** Deletes the named folders, and all that they hold, from the data folder. */
+/**
+ * Deletes the named folders, and all that they hold, from the data folder.
+ *
+ * Throws CommandError (wrong usage), with nothing deleted, while a server uses the data.
+ */
 export async function deleteFolders(dataDir: string, names: readonly string[]): Promise<void> {
-  for (const name of names) await rm(path.join(dataDir, name), { recursive: true });
+  const lock = await lockFolder(dataDir);
+  try {
+    for (const name of names) await rm(path.join(dataDir, name), { recursive: true });
+  } finally {
+    await lock.release();
+  }
+}
+
+async function lockFolder(dataDir: string) {
+  // Here, because it loads native code, which no other command needs.
+  const { DataFolderLockError, lockDataFolder } = await import('@tally/server/data-folder-lock');
+  try {
+    return await lockDataFolder(dataDir);
+  } catch (error) {
+    if (!(error instanceof DataFolderLockError)) throw error;
+    throw new CommandError(`${error.message} Nothing was deleted.`, exitCodes.wrongUsage, {
+      cause: error,
+    });
+  }
 }
 
 async function readFolder(dataDir: string): Promise<Dirent[]> {

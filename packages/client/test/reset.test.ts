@@ -28,7 +28,8 @@ test('a server that starts after a reset has neither numbers nor tables', async 
   const reset = await tally(['reset', '--yes', '--data-dir', dataDir]);
   expect(reset).toMatchObject({ code: 0, stderr: '' });
   expect(reset.stdout).toMatch(/^Deleted numbers\/, tables\/.* in .*data\.\n$/);
-  expect(await readdir(dataDir)).toEqual([]);
+  // What is locked while a server runs stays for the next one.
+  expect(await readdir(dataDir)).toEqual(['lock']);
 
   const after = await launchServer({ dataDir });
   try {
@@ -58,12 +59,25 @@ describe('exit code 0', () => {
     const cwd = await temporaryFolder({ 'tally-data/numbers/data.mdb': '1', 'other.txt': '1' });
     const run = await tally(['reset', '--yes'], { env: { INIT_CWD: cwd } });
     expect(run).toMatchObject({ code: 0, stderr: '' });
-    expect(await readdir(path.join(cwd, 'tally-data'))).toEqual([]);
+    expect(await readdir(path.join(cwd, 'tally-data'))).toEqual(['lock']);
     expect(await readdir(cwd)).toContain('other.txt');
   });
 });
 
 describe('exit code 2, and nothing is deleted', () => {
+  test('a server runs on the folder', async () => {
+    const dataDir = path.join(await temporaryFolder({}), 'data');
+    const server = await launchServer({ dataDir, args: ['--services', 'numbers'] });
+    onTestFinished(() => void server.process.kill());
+    const run = await tally(['reset', '--yes', '--data-dir', dataDir]);
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).toContain(`data is in use by process ${server.process.pid} on host `);
+    expect(run.stderr).toMatch(/ Nothing was deleted\.\n$/);
+    expect(await readdir(path.join(dataDir, 'numbers'))).toContain('data.mdb');
+    await server.stop();
+    expect(await tally(['reset', '--yes', '--data-dir', dataDir])).toMatchObject({ code: 0 });
+  });
+
   test('without --yes: it says what it would delete', async () => {
     const cwd = await temporaryFolder(dataFiles);
     const run = await tally(['reset', '--data-dir', 'data'], { cwd });

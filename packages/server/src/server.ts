@@ -1,14 +1,13 @@
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
 import { NumStoreDefinition, TableDefinition, TableServiceDefinition } from '@tally/stubs';
 import { createServer, type Server } from 'nice-grpc';
 import type { Config } from './config.js';
+import { openDataFolder } from './data-folder.js';
+import type { DataFolderLock } from './data-folder-lock.js';
 import { numStoreService, openNumbers } from './numbers/service.js';
 import { errorMiddleware } from './rpc/errors.js';
 import { listen, rpcOptions } from './rpc/listen.js';
 import { addShortMethods, type ShortMethods } from './rpc/short-calls.js';
 import { StartError } from './start-error.js';
-import { syncPath } from './sync-path.js';
 import { openTables, tableService } from './tables/service.js';
 import { streamedTableService } from './tables/streamed-service.js';
 import { warmUp } from './warm-up.js';
@@ -30,8 +29,8 @@ interface Part {
 /**
  * Starts a server and resolves once it listens, its data is open and it is warmed up.
  *
- * The port is bound first, so that a second server on it fails before it touches the data;
- * calls that come meanwhile wait for the rest. When `ending` is aborted, what is left of the
+ * The port is bound first, so that a second server on it fails before it touches the data; then the
+ * data folder is locked, until all is closed. Calls that come meanwhile wait for the rest. When `ending` is aborted, what is left of the
  * warm-up is left out. Throws StartError.
  */
 export async function startServer(
@@ -45,9 +44,9 @@ export async function startServer(
     // One turn later: every service is added before the server listens.
     setImmediate(() => listen(rpc, config).then(resolve, reject));
   });
-  const dataDir = bound.then(() => makeDataDir(config));
+  const folder = bound.then(() => openDataFolder(config));
   // One turn later: every part is on the list.
-  const warmedUp = dataDir.then(() => Promise.all(parts)).then(() => warmUpMs(config, ending));
+  const warmedUp = folder.then(() => Promise.all(parts)).then(() => warmUpMs(config, ending));
   const whenWarm = <P extends Part>(opening: Promise<P>): Promise<P> => {
     parts.push(opening);
     const ready = Promise.all([opening, warmedUp]).then(([part]) => part);
@@ -57,19 +56,19 @@ export async function startServer(
   };
 
   if (config.services.includes('numbers')) {
-    const numbers = dataDir.then(() => openNumbers(config));
+    const numbers = folder.then(() => openNumbers(config));
     const service = numStoreService(whenWarm(numbers), config);
     rpc.add(NumStoreDefinition, service);
     addShortMethods(shortMethods, NumStoreDefinition, service);
   }
   if (config.services.includes('tables')) {
-    const tables = dataDir.then(() => openTables(config));
+    const tables = folder.then(() => openTables(config));
     const ready = whenWarm(tables);
     rpc.add(TableDefinition, tableService(ready));
     rpc.add(TableServiceDefinition, streamedTableService(ready));
   }
 
-  const stop = () => stopServer(rpc, parts, config.drainMs);
+  const stop = () => stopServer(rpc, parts, folder, config.drainMs);
   try {
     return { port: await bound, warmUpMs: await warmedUp, stop };
   } catch (error) {
@@ -92,16 +91,6 @@ async function warmUpMs(config: Config, ending: AbortSignal): Promise<number | u
   }
 }
 
-/** Makes the data folder if it is missing, durably if the data is to be durable. */
-async function makeDataDir({ dataDir, durability }: Config): Promise<void> {
-  const firstMade = await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  if (firstMade === undefined || durability !== 'fsync') return;
-  // A new name is on disk for good once the folder that holds it is synced.
-  for (let made = dataDir; made.length >= firstMade.length; made = path.dirname(made)) {
-    await syncPath(path.dirname(made));
-  }
-}
-
 /** A failure of the system while the data was opened, as a sentence; any other fault as it is. */
 function startError(error: unknown, dataDir: string): unknown {
   if (error instanceof StartError || !(error instanceof Error && 'code' in error)) return error;
@@ -111,7 +100,12 @@ function startError(error: unknown, dataDir: string): unknown {
   );
 }
 
-async function stopServer(rpc: Server, parts: Promise<Part>[], drainMs: number): Promise<void> {
+async function stopServer(
+  rpc: Server,
+  parts: Promise<Part>[],
+  folder: Promise<DataFolderLock>,
+  drainMs: number,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const graceOver = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, drainMs);
@@ -122,4 +116,7 @@ async function stopServer(rpc: Server, parts: Promise<Part>[], drainMs: number):
   for (const part of await Promise.allSettled(parts)) {
     if (part.status === 'fulfilled') await part.value.close();
   }
+  // Last: until here the data is in use.
+  const [lock] = await Promise.allSettled([folder]);
+  if (lock.status === 'fulfilled') await lock.value.release();
 }

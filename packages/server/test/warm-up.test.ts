@@ -123,7 +123,7 @@ it('nothing of the warm-up is left in the data, the caches or the temporary fold
     const env = { TMPDIR: temporary };
     await withServer({ dataDir, env, warmupCalls: 500 }, async (server, { numbers, table }) => {
       expect(await readdir(temporary)).toEqual([]);
-      expect((await readdir(dataDir)).toSorted()).toEqual(['numbers', 'tables', 'tmp']);
+      expect((await readdir(dataDir)).toSorted()).toEqual(['lock', 'numbers', 'tables', 'tmp']);
       const files = await readdir(path.join(dataDir, 'tables'), { recursive: true });
       expect(files.filter((name) => /\.(csv|json|parquet)$/.test(name))).toEqual([]);
       expect(await table.colSum({ column: 'x', format: 'csv' })).toEqual({

@@ -17,7 +17,7 @@ export function addReset(program: Command): void {
     .summary("delete a stopped server's data")
     .description(
       'Deletes all numbers and tables of a stopped server from its data folder, so that it starts ' +
-        'clean. Stop the server first. A folder with anything else in it is left alone.',
+        'clean. Refused while a server runs on it. A folder with anything else in it is left alone.',
     )
     .addOption(
       new Option('--data-dir <folder>', 'the data folder, as the server was told it')

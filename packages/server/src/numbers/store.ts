@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { open } from 'lmdb';
 import type { Durability } from '../config.js';
+import { makeFolders } from '../data-folder.js';
 import { commitFailure, ignoreFailedCommit } from '../lmdb-failure.js';
 import { syncPath } from '../sync-path.js';
 
@@ -41,6 +42,7 @@ export async function openNumberStore(
   durability: Durability,
 ): Promise<NumberStore> {
   const folder = path.join(dataDir, 'numbers');
+  await makeFolders(folder);
   const environment = open({
     path: folder,
     maxDbs: 4,

@@ -1,5 +1,6 @@
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolders } from '../data-folder.js';
 import { syncPath } from '../sync-path.js';
 
 /** Where a table keeps what it has: a Delta Lake table, and beside it the CSV files. */
@@ -30,7 +31,7 @@ export async function openTableFolders(
     index: path.join(root, 'index'),
     spool: path.join(dataDir, 'tmp'),
   };
-  for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true });
+  for (const folder of Object.values(folders)) await makeFolders(folder);
   if (sync) for (const folder of [delta, root, path.dirname(root), dataDir]) await syncPath(folder);
   for (const name of await readdir(folders.spool)) {
     await rm(path.join(folders.spool, name), { recursive: true, force: true });

@@ -1,0 +1,68 @@
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Config } from './config.js';
+import { type DataFolderLock, lockDataFolder, lockFileName } from './data-folder-lock.js';
+import { StartError } from './start-error.js';
+import { syncPath } from './sync-path.js';
+
+/** The folders that hold data: where one of them is, the folder is a data folder. */
+const dataNames = ['numbers', 'tables'];
+/** What else may be in a folder that has no data yet: a start that ended early, a volume's root. */
+const emptyNames = [lockFileName, 'tmp', 'lost+found'];
+
+/** Makes the data folder if it is missing, and locks it for this process. Throws StartError. */
+export async function openDataFolder({
+  dataDir,
+  durability,
+}: Pick<Config, 'dataDir' | 'durability'>): Promise<DataFolderLock> {
+  const made = await makeFolders(dataDir);
+  // A new name is on disk for good once the folder that holds it is synced.
+  if (durability === 'fsync') for (const folder of made) await syncPath(path.dirname(folder));
+  await refuseForeignFolder(dataDir);
+  return lockDataFolder(dataDir);
+}
+
+/**
+ * Makes a folder, and those above it, where they are missing; resolves to those that it made.
+ *
+ * Throws StartError if something else has the name of one. (Node's own `recursive` never ends
+ * where the system says of a folder that is there that it is not, as in /proc.)
+ */
+export async function makeFolders(folder: string): Promise<readonly string[]> {
+  if (await isFolder(folder)) return [];
+  const parent = path.dirname(folder);
+  const made = parent === folder ? [] : await makeFolders(parent);
+  await mkdir(folder, { mode: 0o700 });
+  return [...made, folder];
+}
+
+/** Whether there is a folder of that name; false if there is nothing. Throws StartError. */
+async function isFolder(folder: string): Promise<boolean> {
+  try {
+    if ((await stat(folder)).isDirectory()) return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return false;
+    // The one above it says what is wrong.
+    if (code === 'ENOTDIR') return false;
+    throw error;
+  }
+  throw new StartError(
+    `${folder} is a file, and should be a folder of Tally's: move it away, or choose another ` +
+      'folder for the data with --data-dir. Nothing was changed.',
+  );
+}
+
+/** Throws StartError for a folder with things of others in it and no data of Tally's. */
+async function refuseForeignFolder(dataDir: string): Promise<void> {
+  const names = await readdir(dataDir);
+  if (names.some((name) => dataNames.includes(name))) return;
+  // Hidden files are left in many folders by others than their owner.
+  const foreign = names.filter((name) => !emptyNames.includes(name) && !name.startsWith('.'));
+  if (foreign.length === 0) return;
+  const shown = `${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ', …' : ''}`;
+  throw new StartError(
+    `${dataDir} holds ${shown}, and no data of Tally's: is it the right folder? Choose an empty or ` +
+      'a missing one with --data-dir. Nothing was changed.',
+  );
+}
