@@ -40,10 +40,18 @@ export class ExpectedTable {
   readonly #unanswered = new Set<TestChunk>();
   #marksOfUnanswered = 0n;
   #acknowledged = 0;
+  #waiting: { readonly acknowledged: number; readonly resolve: () => void }[] = [];
 
   /** How many uploads were acknowledged so far. */
   get acknowledged(): number {
     return this.#acknowledged;
+  }
+
+  /** Resolves when so many uploads were acknowledged; never, if that does not happen. */
+  reaches(acknowledged: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ acknowledged, resolve });
+    });
   }
 
   /** An upload begins; its chunk is there or not until it is acknowledged, refused or settled. */
@@ -58,6 +66,9 @@ export class ExpectedTable {
   acknowledge(chunk: TestChunk): void {
     this.#acknowledged++;
     this.#keep(chunk);
+    const reached = this.#waiting.filter((one) => one.acknowledged <= this.#acknowledged);
+    this.#waiting = this.#waiting.filter((one) => !reached.includes(one));
+    for (const { resolve } of reached) resolve();
   }
 
   /** The server has said that it keeps nothing of the chunk. */

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { runKills } from '../src/kill/kill-run.js';
 
 const cycles = 10;
-/** Its first 5 cycles kill two loads, a large upload, a server without calls, and a start. */
+/** Its first 5 kills: soon after uploads twice, in a large one, without calls, and in a start. */
 const seed = 25;
 
 it.each(['fsync', 'os'] as const)(

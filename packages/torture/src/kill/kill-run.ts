@@ -94,9 +94,10 @@ class FolderRun {
     const { numbers, table } = this.#expected;
     const before = { numbers: numbers.acknowledged, chunks: table.acknowledged };
     const load = loadServer(life, choices, this.counts.cycles + 1, plan.large);
-    // A violation ends the load, and so the waiting.
-    if (plan.killMs === 'idle') await load;
-    else await Promise.race([delay(plan.killMs), load.then(() => delay(plan.killMs as number))]);
+    const { afterChunks, thenMs } = plan.kill;
+    // A load that ends sooner, all done or with a violation, ends the waiting.
+    if (afterChunks > 0) await Promise.race([table.reaches(before.chunks + afterChunks), load]);
+    await Promise.race([delay(thenMs), load]);
     await life.kill();
     await load;
     this.counts.numbers.acknowledged += numbers.acknowledged - before.numbers;
