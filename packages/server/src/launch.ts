@@ -30,6 +30,8 @@ export interface LaunchOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Flags for node itself, before the script. */
   readonly nodeArgs?: readonly string[];
+  /** Sends SIGKILL when it is aborted, also while the process starts. */
+  readonly killed?: AbortSignal;
 }
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -56,6 +58,7 @@ export async function launchServer(options: LaunchOptions = {}): Promise<Launche
   // A server must not outlive the test or benchmark that started it.
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
+  options.killed?.addEventListener('abort', kill, { once: true });
   void exited.then(() => process.off('exit', kill));
   let output = '';
   const port = await new Promise<number>((resolve, reject) => {
