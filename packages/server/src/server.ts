@@ -7,6 +7,7 @@ import { numStoreService, openNumbers } from './numbers/service.js';
 import { errorMiddleware } from './rpc/errors.js';
 import { listen, rpcOptions } from './rpc/listen.js';
 import { addShortMethods, type ShortMethods } from './rpc/short-calls.js';
+import { decodingStrictly } from './rpc/strict-decoding.js';
 import { StartError } from './start-error.js';
 import { openTables, tableService } from './tables/service.js';
 import { streamedTableService } from './tables/streamed-service.js';
@@ -58,14 +59,14 @@ export async function startServer(
   if (config.services.includes('numbers')) {
     const numbers = folder.then(() => openNumbers(config));
     const service = numStoreService(whenWarm(numbers), config);
-    rpc.add(NumStoreDefinition, service);
+    rpc.add(decodingStrictly(NumStoreDefinition), service);
     addShortMethods(shortMethods, NumStoreDefinition, service);
   }
   if (config.services.includes('tables')) {
     const tables = folder.then(() => openTables(config));
     const ready = whenWarm(tables);
-    rpc.add(TableDefinition, tableService(ready));
-    rpc.add(TableServiceDefinition, streamedTableService(ready));
+    rpc.add(decodingStrictly(TableDefinition), tableService(ready));
+    rpc.add(decodingStrictly(TableServiceDefinition), streamedTableService(ready));
   }
 
   const stop = () => stopServer(rpc, parts, folder, config.drainMs);

@@ -1,3 +1,5 @@
+// The one that the generated code knows: a server can have it decode strings in its own way.
+export { BinaryReader } from '@bufbuild/protobuf/wire';
 export {
   FactRequest,
   FactResponse,

@@ -9,6 +9,7 @@ import type { Config } from '../config.js';
 import { StartError } from '../start-error.js';
 import { messageSizeInterceptor } from './message-size.js';
 import { type ShortMethods, shortCallInterceptor } from './short-calls.js';
+import { wholeRequestInterceptor } from './whole-requests.js';
 
 /** grpc-js's options for a server of this configuration; short methods may be added later. */
 export function rpcOptions(config: Config, shortMethods: ShortMethods): ChannelOptions {
@@ -20,6 +21,7 @@ export function rpcOptions(config: Config, shortMethods: ShortMethods): ChannelO
     // which sessions `forceShutdown` has to end.
     interceptors: [
       messageSizeInterceptor(config.messageBytesMax),
+      wholeRequestInterceptor,
       shortCallInterceptor(shortMethods),
     ],
   };

@@ -51,6 +51,10 @@ function answering(call: Call, path: string, method: ShortMethod<never, unknown>
   return {
     onReceiveMetadata: () => call.startRead(),
     onReceiveMessage(message) {
+      if (request !== undefined) {
+        call.sendStatus(twoRequests(path));
+        return;
+      }
       request = message;
       call.startRead();
     },
@@ -75,6 +79,12 @@ async function answer(
     call.sendStatus(statusOf(error, path));
   }
 }
+
+const twoRequests = (path: string) =>
+  new ServerError(
+    Status.UNIMPLEMENTED,
+    `the call of ${path} has more than one request message: nothing was done`,
+  );
 
 const noRequest = (path: string) =>
   new ServerError(Status.UNIMPLEMENTED, `the call of ${path} has no request message`);
