@@ -17,8 +17,16 @@ export interface LoggedChunk {
   readonly rows: number;
   readonly csvBytes: number;
   readonly parquetBytes: number;
+  /** Undefined for a chunk that a version of Tally without checksums has added. */
+  readonly checksums: FileChecksums | undefined;
   /** In the order of the CSV header. */
   readonly columns: readonly ChunkColumn[];
+}
+
+/** CRC32C of a chunk's files, each taken before a disk had the bytes. */
+export interface FileChecksums {
+  readonly csvCrc32c: number;
+  readonly parquetCrc32c: number;
 }
 
 /** What one commit did to the table. */
@@ -58,6 +66,8 @@ interface StoredChunk {
   readonly csvBytes: number;
   /** The name of each column, and of the field that holds it. */
   readonly columns: readonly (readonly [string, string | null])[];
+  readonly csvCrc32c?: number;
+  readonly parquetCrc32c?: number;
 }
 
 const fileOf = (version: number) => `${String(version).padStart(20, '0')}.json`;
@@ -154,11 +164,13 @@ function commitText({ version, fields, tableId, chunks }: LogEntry): string {
   return `${actions.map((action) => JSON.stringify(action)).join('\n')}\n`;
 }
 
-function addAction({ id, rows, csvBytes, parquetBytes, columns }: LoggedChunk, now: number) {
+function addAction(chunk: LoggedChunk, now: number) {
+  const { id, rows, csvBytes, parquetBytes, checksums, columns } = chunk;
   const stored: StoredChunk = {
     id,
     csvBytes,
     columns: columns.map(({ name, field }) => [name, field?.field ?? null]),
+    ...checksums,
   };
   return {
     add: {
@@ -196,6 +208,8 @@ function parseCommit(version: number, text: string, known: readonly TableField[]
     new ForeignLogError(`the table's log (_delta_log/${fileOf(version)}) ${why}`);
   const actions = parseActions(text);
   if (actions === undefined) throw stop('is not readable: a line of it is no JSON object');
+  // Tally's commits, and other engines' that change nothing, have a commitInfo at least.
+  if (actions.length === 0) throw stop('is empty: what it held is lost');
   const added = actions.flatMap(({ add }) => (add === undefined ? [] : [add]));
   const isTallys = added.length > 0 && added.every(({ tags }) => tags?.[chunkTag] !== undefined);
   // Other engines' VACUUM adds commits that change nothing: they hold a commitInfo only.
@@ -244,12 +258,17 @@ function parseFields(schemaString: string): TableField[] {
 
 function parseChunk(add: NonNullable<Action['add']>, fields: readonly TableField[]): LoggedChunk {
   const stored: StoredChunk = JSON.parse(add.tags?.[chunkTag] ?? '');
+  const { csvCrc32c, parquetCrc32c } = stored;
   const byField = new Map(fields.map((field) => [field.field, field]));
   return {
     id: stored.id,
     rows: JSON.parse(add.stats ?? '{}').numRecords,
     csvBytes: stored.csvBytes,
     parquetBytes: add.size,
+    checksums:
+      csvCrc32c === undefined || parquetCrc32c === undefined
+        ? undefined
+        : { csvCrc32c, parquetCrc32c },
     columns: stored.columns.map(([name, field]) => ({
       name,
       field: field === null ? null : (byField.get(field) ?? null),
