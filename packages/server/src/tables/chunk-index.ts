@@ -152,7 +152,7 @@ function createColumnCache(entriesMax: number): LRUCache<string, CachedColumn> |
 }
 
 /** An LMDB key has at most 1,978 bytes, a column's name up to 64 KiB: so its hash is the key. */
-function keyOf(column: string, chunkNumber: number): Buffer {
+export function keyOf(column: string, chunkNumber: number): Buffer {
   const key = Buffer.alloc(hashBytes + numberBytes);
   createHash('sha256').update(column).digest().copy(key);
   key.writeUIntBE(chunkNumber, hashBytes, numberBytes);
@@ -162,7 +162,8 @@ function keyOf(column: string, chunkNumber: number): Buffer {
 const hashBytes = 32;
 const numberBytes = 6;
 
-type StoredEntry = readonly [
+/** An entry as it is in LMDB. */
+export type StoredEntry = readonly [
   chunkId: string,
   csvBytes: number,
   place: number,
@@ -173,7 +174,7 @@ type StoredEntry = readonly [
   ranges: readonly number[] | null,
 ];
 
-function storedEntry(
+export function storedEntry(
   { id, csvBytes, columns, ranges }: IndexedChunk,
   place: number,
   { field }: ChunkColumn,

@@ -58,10 +58,11 @@ function throwUncertain(cause: NodeJS.ErrnoException): never {
   );
 }
 
-const chunkTag = 'tally.chunk';
+export const chunkTag = 'tally.chunk';
 const columnKey = 'tally.column';
 
-interface StoredChunk {
+/** A chunk's tag, as JSON. */
+export interface StoredChunk {
   readonly id: string;
   readonly csvBytes: number;
   /** The name of each column, and of the field that holds it. */
@@ -70,7 +71,8 @@ interface StoredChunk {
   readonly parquetCrc32c?: number;
 }
 
-const fileOf = (version: number) => `${String(version).padStart(20, '0')}.json`;
+/** The name of a commit's file. */
+export const fileOf = (version: number) => `${String(version).padStart(20, '0')}.json`;
 
 /** The log of one table: commits, each a file that is put if absent. */
 export interface DeltaLog {
@@ -141,7 +143,7 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
   };
 }
 
-const digestOf = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
+export const digestOf = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
 
 function commitText({ version, fields, tableId, chunks }: LogEntry): string {
   const now = Date.now();
@@ -190,10 +192,12 @@ function schemaField({ field, type, column }: TableField): object {
   return { name: field, type, nullable: true, metadata };
 }
 
-interface Action {
+/** An action of a commit, as JSON: a line of its file. */
+export interface Action {
   readonly protocol?: { readonly minReaderVersion: number; readonly minWriterVersion: number };
   readonly metaData?: { readonly id: string; readonly schemaString: string };
   readonly add?: {
+    readonly path: string;
     readonly size: number;
     readonly stats?: string;
     readonly tags?: Readonly<Record<string, string>>;
@@ -203,7 +207,8 @@ interface Action {
 
 const tallyActions = ['protocol', 'metaData', 'add', 'commitInfo'];
 
-function parseCommit(version: number, text: string, known: readonly TableField[]): LogEntry {
+/** Reads the text of a commit; `known` are the table's fields before it. Throws ForeignLogError. */
+export function parseCommit(version: number, text: string, known: readonly TableField[]): LogEntry {
   const stop = (why: string) =>
     new ForeignLogError(`the table's log (_delta_log/${fileOf(version)}) ${why}`);
   const actions = parseActions(text);
@@ -231,7 +236,7 @@ function parseCommit(version: number, text: string, known: readonly TableField[]
 }
 
 /** The actions of a commit, one a line; undefined if a line is not one. */
-function parseActions(text: string): Action[] | undefined {
+export function parseActions(text: string): Action[] | undefined {
   try {
     const actions: Action[] = text
       .split('\n')

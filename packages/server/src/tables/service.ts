@@ -6,7 +6,7 @@ import { type Catalog, openCatalog, TableStoppedError, UnseenCommitError } from 
 import { openChunkIndex } from './chunk-index.js';
 import { type Format, type SumContext, sumColumn } from './column-sum.js';
 import { openDeltaLog, UncertainCommitError } from './delta-log.js';
-import { openTableFolders } from './files.js';
+import { defaultTable, openTableFolders } from './files.js';
 import { createSpoolSlots, type IngestContext, upload } from './ingest.js';
 import { createTablePool } from './pool.js';
 import { createSumCache } from './sum-cache.js';
@@ -18,9 +18,6 @@ export interface Tables {
   readonly sum: SumContext;
   close(): Promise<void>;
 }
-
-/** The one table that the frozen service knows. */
-const defaultTable = 'default';
 
 export async function openTables(config: Config): Promise<Tables> {
   const sync = config.durability === 'fsync';
