@@ -66,6 +66,8 @@ export interface CsvRows {
   nulls(column: number): number;
   /** One bit a row, least significant first: whether the column has a value. Valid until read. */
   validity(column: number): Uint8Array;
+  /** Values of a long column, 0 for a null, until its pages are made. Valid until read. */
+  longs(column: number): BigInt64Array;
   /** Values of a double column, or the bits of a boolean one. Valid until read. */
   doubles(column: number): Float64Array;
   booleans(column: number): Uint8Array;
@@ -161,6 +163,7 @@ export function createCsvRows(module: WebAssembly.Module, limits: RowLimits): Cs
     rowGroupRows: () => kernels.rowGroupRows(),
     nulls: (column) => kernels.rowGroupNulls(column),
     validity: (column) => new Uint8Array(buffer, columnOf(column).validity, validityBytes()),
+    longs: (column) => new BigInt64Array(buffer, columnOf(column).values, kernels.rowGroupRows()),
     doubles: (column) => new Float64Array(buffer, columnOf(column).values, kernels.rowGroupRows()),
     booleans: (column) => new Uint8Array(buffer, columnOf(column).values, validityBytes()),
     texts(column, from, to) {

@@ -114,7 +114,9 @@ function ingestedAs(type: 'long' | 'double') {
     plan: { columns: [{ name: 'x', field }], placeholder: null, fields: [field] },
     rows: 1,
     csvBytes: 4,
+    csvCrc32c: 0,
     parquetBytes: 100,
+    parquetCrc32c: 0,
     ranges: new Map(),
   };
 }

@@ -4,6 +4,7 @@ import type { ChunkIndex, ColumnEntry, IndexState } from './chunk-index.js';
 import {
   type CommittedEntry,
   type DeltaLog,
+  type FileChecksums,
   ForeignLogError,
   type LogEntry,
   type LoggedChunk,
@@ -13,12 +14,19 @@ import type { ColumnRange } from './parquet-file.js';
 import { planChunk, samePlan, type TableField } from './schema.js';
 import type { IngestedChunk } from './worker.js';
 
+/** A chunk whose two files are in their place, and the CRC32C of the CSV file as it came. */
+export interface CompleteChunk extends IngestedChunk {
+  readonly csvCrc32c: number;
+}
+
 /** What the table holds: its chunks and their fields, as the log says. */
 export interface Catalog {
   /** How many chunks the table has: those of every upload that was acknowledged. */
   chunks(): Promise<number>;
   /** A column in every chunk that has it and whose upload was acknowledged. */
   column(name: string): Promise<readonly ColumnEntry[]>;
+  /** Of the files of a chunk of `column()`; undefined if the log has none. */
+  checksums(chunkNumber: number): FileChecksums | undefined;
   /** The table's fields, to plan a chunk by. */
   fields(): Promise<readonly TableField[]>;
   /**
@@ -27,7 +35,7 @@ export interface Catalog {
    * False: the fields have changed since the chunk was planned, and it must be planned anew.
    * Throws UncertainCommitError: then the chunk's files must stay where they are.
    */
-  commit(id: string, chunk: IngestedChunk): Promise<boolean>;
+  commit(id: string, chunk: CompleteChunk): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -49,7 +57,7 @@ interface State extends IndexState {
 /** A chunk that waits for its commit. */
 interface Waiting {
   readonly id: string;
-  readonly ingested: IngestedChunk;
+  readonly ingested: CompleteChunk;
   resolve(isCommitted: boolean): void;
   reject(error: unknown): void;
 }
@@ -201,6 +209,7 @@ export async function openCatalog(
     chunks: () => read(({ chunks }) => chunks),
     fields: () => read(({ fields }) => fields),
     column: async (name) => index.column(name, await read(({ chunks }) => chunks)),
+    checksums: (chunkNumber) => index.checksums(chunkNumber),
     commit: (id, ingested) =>
       new Promise((resolve, reject) => {
         waiting.push({ id, ingested, resolve, reject });
@@ -232,12 +241,13 @@ function entryOf(
   const chunks: LoggedChunk[] = [];
   let fieldsAfter = fields;
   for (const chunk of group) {
-    const { rows, csvBytes, parquetBytes, columns } = chunk.ingested;
+    const { rows, csvBytes, parquetBytes, csvCrc32c, parquetCrc32c, columns } = chunk.ingested;
     const plan = planChunk(fieldsAfter, columns);
     if (!samePlan(plan, chunk.ingested.plan)) continue;
     fieldsAfter = plan.fields;
     planned.push(chunk);
-    chunks.push({ id: chunk.id, rows, csvBytes, parquetBytes, columns: plan.columns });
+    const checksums = { csvCrc32c, parquetCrc32c };
+    chunks.push({ id: chunk.id, rows, csvBytes, parquetBytes, checksums, columns: plan.columns });
   }
   const changed = nextVersion === 0 || fieldsAfter.length > fields.length;
   const schema = changed && { fields: fieldsAfter, tableId: tableId ?? randomUUID() };

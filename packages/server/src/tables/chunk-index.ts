@@ -3,6 +3,7 @@ import type { ColumnType } from '@tally/kernels';
 import { open } from 'lmdb';
 import { LRUCache } from 'lru-cache';
 import { commitFailure, ignoreFailedCommit } from '../lmdb-failure.js';
+import type { FileChecksums } from './delta-log.js';
 import type { ColumnRange } from './parquet-file.js';
 import type { ChunkColumn, TableField } from './schema.js';
 
@@ -11,6 +12,7 @@ export interface IndexedChunk {
   /** Names the chunk's files. */
   readonly id: string;
   readonly csvBytes: number;
+  readonly checksums: FileChecksums | undefined;
   /** In the order of the CSV header. */
   readonly columns: readonly ChunkColumn[];
   /** By field: where the values of a column of integers are in the Parquet file. */
@@ -58,6 +60,8 @@ export interface ChunkIndex {
   add(chunks: readonly IndexedChunk[], state: IndexState): Promise<void>;
   /** The entries of a column in the first `chunks` chunks, in order; of those that have it. */
   column(name: string, chunks: number): Promise<readonly ColumnEntry[]>;
+  /** Of the files of a chunk, by its number; undefined if the log has none. */
+  checksums(chunkNumber: number): FileChecksums | undefined;
   /** Forgets everything. */
   clear(): Promise<void>;
   close(): Promise<void>;
@@ -69,6 +73,7 @@ export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIn
   const environment = open({ path: folder, maxDbs: 4 });
   const meta = environment.openDB<IndexState, string>('meta', {});
   const columns = environment.openDB<StoredEntry, Buffer>('columns', { keyEncoding: 'binary' });
+  const checksums = environment.openDB<FileChecksums, number>('checksums', {});
   const cache = createColumnCache(cacheEntriesMax);
   process.on('unhandledRejection', ignoreFailedCommit);
 
@@ -81,6 +86,7 @@ export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIn
         await environment.transaction(() => {
           for (const chunk of chunks) {
             number++;
+            if (chunk.checksums !== undefined) checksums.put(number, chunk.checksums);
             for (const [place, column] of chunk.columns.entries()) {
               columns.put(keyOf(column.name, number), storedEntry(chunk, place, column));
             }
@@ -108,10 +114,13 @@ export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIn
       return number > chunks ? entries.filter((entry) => entry.chunkNumber <= chunks) : entries;
     },
 
+    checksums: (chunkNumber) => checksums.get(chunkNumber),
+
     async clear() {
       cache?.clear();
       await environment.transaction(() => {
         columns.clearSync();
+        checksums.clearSync();
         meta.clearSync();
       });
     },
@@ -143,7 +152,7 @@ function createColumnCache(entriesMax: number): LRUCache<string, CachedColumn> |
 }
 
 /** An LMDB key has at most 1,978 bytes, a column's name up to 64 KiB: so its hash is the key. */
-function keyOf(column: string, chunkNumber: number): Buffer {
+export function keyOf(column: string, chunkNumber: number): Buffer {
   const key = Buffer.alloc(hashBytes + numberBytes);
   createHash('sha256').update(column).digest().copy(key);
   key.writeUIntBE(chunkNumber, hashBytes, numberBytes);
@@ -153,7 +162,8 @@ function keyOf(column: string, chunkNumber: number): Buffer {
 const hashBytes = 32;
 const numberBytes = 6;
 
-type StoredEntry = readonly [
+/** An entry as it is in LMDB. */
+export type StoredEntry = readonly [
   chunkId: string,
   csvBytes: number,
   place: number,
@@ -164,7 +174,7 @@ type StoredEntry = readonly [
   ranges: readonly number[] | null,
 ];
 
-function storedEntry(
+export function storedEntry(
   { id, csvBytes, columns, ranges }: IndexedChunk,
   place: number,
   { field }: ChunkColumn,

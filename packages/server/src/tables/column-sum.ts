@@ -29,6 +29,8 @@ export interface ColumnTotal {
   /** Files whose sum was in the cache, and files that were read. */
   readonly cacheHits: number;
   readonly filesRead: number;
+  /** Files that were read and whose checksum holds. */
+  readonly filesChecked: number;
 }
 
 /** A file to be read for a sum. */
@@ -43,28 +45,32 @@ interface Part {
  * Sums one column over every chunk that was acknowledged; those without it, or without a value in
  * it, add nothing.
  *
+ * With `checked`, each file is read whole and its checksum compared before it is summed; sums in
+ * the cache are not used then. Files that the log has no checksum of are summed as they are.
+ *
  * Rejects with the signal's reason once that is aborted; the threads then stop as well.
  */
 export async function sumColumn(
   context: SumContext,
   column: string,
   format: Format,
+  checked: boolean,
   signal: AbortSignal,
 ): Promise<SumResult> {
   const entries = await context.catalog.column(column);
   // Both formats say the same of a column that is no integer: what its CSV file says.
   const foreign = entries.find(({ type }) => type !== null && type !== 'long');
   if (foreign !== undefined) {
-    return sumParts(context, column, 'csv', [partOf(context, foreign, 'csv')], signal);
+    return sumParts(context, column, 'csv', [partOf(context, foreign, 'csv', false)], signal);
   }
   let total = 0n;
   let cacheHits = 0;
   const parts: Part[] = [];
   for (const entry of entries) {
     if (entry.type === null) continue;
-    const known = context.cache.get(entry.chunkId, format, column);
+    const known = checked ? undefined : context.cache.get(entry.chunkId, format, column);
     if (known === undefined) {
-      parts.push(partOf(context, entry, format));
+      parts.push(partOf(context, entry, format, checked));
     } else {
       total += known;
       cacheHits++;
@@ -72,18 +78,26 @@ export async function sumColumn(
   }
   const read = await sumParts(context, column, format, parts, signal);
   if ('error' in read) return read;
-  return { total: total + read.total, cacheHits, filesRead: read.filesRead };
+  return { ...read, total: total + read.total, cacheHits };
 }
 
-function partOf({ folders }: SumContext, entry: ColumnEntry, format: Format): Part {
-  const { chunkId, csvBytes, place, columns, ranges } = entry;
+function partOf(
+  { folders, catalog }: SumContext,
+  entry: ColumnEntry,
+  format: Format,
+  checked: boolean,
+): Part {
+  const { chunkId, chunkNumber, csvBytes, place, columns, ranges } = entry;
+  const checksums = checked ? catalog.checksums(chunkNumber) : undefined;
   if (format === 'csv') {
     const file = path.join(folders.csv, `${chunkId}.csv`);
-    return { entry, bytes: csvBytes, file: { format, path: file, column: place, columns } };
+    const crc32c = checksums?.csvCrc32c;
+    return { entry, bytes: csvBytes, file: { format, path: file, column: place, columns, crc32c } };
   }
   const bytes = ranges?.reduce((sum, range) => sum + range.bytes, 0) ?? csvBytes / columns;
   const file = path.join(folders.parquet, `${chunkId}.parquet`);
-  return { entry, bytes, file: { format, path: file, field: entry.field ?? '', ranges } };
+  const crc32c = checksums?.parquetCrc32c;
+  return { entry, bytes, file: { format, path: file, field: entry.field ?? '', ranges, crc32c } };
 }
 
 async function sumParts(
@@ -128,7 +142,9 @@ async function sumParts(
     signal.removeEventListener('abort', onAbort);
   }
   signal.throwIfAborted();
-  return error === undefined ? { total, cacheHits: 0, filesRead: parts.length } : { error };
+  if (error !== undefined) return { error };
+  const filesChecked = parts.filter(({ file }) => file.crc32c !== undefined).length;
+  return { total, cacheHits: 0, filesRead: parts.length, filesChecked };
 }
 
 /** Batches for each thread: several, so that none is idle while another has much left. */

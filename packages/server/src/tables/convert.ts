@@ -25,6 +25,8 @@ export interface ConvertedChunk {
   readonly plan: ChunkPlan;
   readonly rows: number;
   readonly parquetBytes: number;
+  /** CRC32C of the Parquet file, as it was written. */
+  readonly parquetCrc32c: number;
   /** Of each field of integers, where its values are in each row group. */
   readonly ranges: ReadonlyMap<string, readonly ColumnRange[]>;
 }
@@ -100,7 +102,7 @@ async function writeRows(
   types: readonly (ColumnType | null)[],
   plan: ChunkPlan,
   parquet: number,
-): Promise<Pick<ConvertedChunk, 'rows' | 'parquetBytes' | 'ranges'> | RowsFault> {
+): Promise<Omit<ConvertedChunk, 'columns' | 'plan'> | RowsFault> {
   const file = createParquetFile(parquet, fieldsOf(plan));
   let rowCount = 0;
 
@@ -124,8 +126,8 @@ async function writeRows(
   }
   if (!isDone) return 'fault';
   if (rows.rowGroupRows() > 0) await endRowGroup();
-  const { bytes, ranges } = file.finish();
-  return { rows: rowCount, parquetBytes: bytes, ranges };
+  const { bytes, crc32c, ranges } = file.finish();
+  return { rows: rowCount, parquetBytes: bytes, parquetCrc32c: crc32c, ranges };
 }
 
 /** The fields of the Parquet file, in its order; a placeholder comes last. */

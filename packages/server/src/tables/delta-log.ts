@@ -17,8 +17,16 @@ export interface LoggedChunk {
   readonly rows: number;
   readonly csvBytes: number;
   readonly parquetBytes: number;
+  /** Undefined for a chunk that a version of Tally without checksums has added. */
+  readonly checksums: FileChecksums | undefined;
   /** In the order of the CSV header. */
   readonly columns: readonly ChunkColumn[];
+}
+
+/** CRC32C of a chunk's files, each taken before a disk had the bytes. */
+export interface FileChecksums {
+  readonly csvCrc32c: number;
+  readonly parquetCrc32c: number;
 }
 
 /** What one commit did to the table. */
@@ -50,17 +58,21 @@ function throwUncertain(cause: NodeJS.ErrnoException): never {
   );
 }
 
-const chunkTag = 'tally.chunk';
+export const chunkTag = 'tally.chunk';
 const columnKey = 'tally.column';
 
-interface StoredChunk {
+/** A chunk's tag, as JSON. */
+export interface StoredChunk {
   readonly id: string;
   readonly csvBytes: number;
   /** The name of each column, and of the field that holds it. */
   readonly columns: readonly (readonly [string, string | null])[];
+  readonly csvCrc32c?: number;
+  readonly parquetCrc32c?: number;
 }
 
-const fileOf = (version: number) => `${String(version).padStart(20, '0')}.json`;
+/** The name of a commit's file. */
+export const fileOf = (version: number) => `${String(version).padStart(20, '0')}.json`;
 
 /** The log of one table: commits, each a file that is put if absent. */
 export interface DeltaLog {
@@ -131,7 +143,7 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
   };
 }
 
-const digestOf = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
+export const digestOf = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
 
 function commitText({ version, fields, tableId, chunks }: LogEntry): string {
   const now = Date.now();
@@ -154,11 +166,13 @@ function commitText({ version, fields, tableId, chunks }: LogEntry): string {
   return `${actions.map((action) => JSON.stringify(action)).join('\n')}\n`;
 }
 
-function addAction({ id, rows, csvBytes, parquetBytes, columns }: LoggedChunk, now: number) {
+function addAction(chunk: LoggedChunk, now: number) {
+  const { id, rows, csvBytes, parquetBytes, checksums, columns } = chunk;
   const stored: StoredChunk = {
     id,
     csvBytes,
     columns: columns.map(({ name, field }) => [name, field?.field ?? null]),
+    ...checksums,
   };
   return {
     add: {
@@ -178,10 +192,12 @@ function schemaField({ field, type, column }: TableField): object {
   return { name: field, type, nullable: true, metadata };
 }
 
-interface Action {
+/** An action of a commit, as JSON: a line of its file. */
+export interface Action {
   readonly protocol?: { readonly minReaderVersion: number; readonly minWriterVersion: number };
   readonly metaData?: { readonly id: string; readonly schemaString: string };
   readonly add?: {
+    readonly path: string;
     readonly size: number;
     readonly stats?: string;
     readonly tags?: Readonly<Record<string, string>>;
@@ -191,11 +207,14 @@ interface Action {
 
 const tallyActions = ['protocol', 'metaData', 'add', 'commitInfo'];
 
-function parseCommit(version: number, text: string, known: readonly TableField[]): LogEntry {
+/** Reads the text of a commit; `known` are the table's fields before it. Throws ForeignLogError. */
+export function parseCommit(version: number, text: string, known: readonly TableField[]): LogEntry {
   const stop = (why: string) =>
     new ForeignLogError(`the table's log (_delta_log/${fileOf(version)}) ${why}`);
   const actions = parseActions(text);
   if (actions === undefined) throw stop('is not readable: a line of it is no JSON object');
+  // Tally's commits, and other engines' that change nothing, have a commitInfo at least.
+  if (actions.length === 0) throw stop('is empty: what it held is lost');
   const added = actions.flatMap(({ add }) => (add === undefined ? [] : [add]));
   const isTallys = added.length > 0 && added.every(({ tags }) => tags?.[chunkTag] !== undefined);
   // Other engines' VACUUM adds commits that change nothing: they hold a commitInfo only.
@@ -217,7 +236,7 @@ function parseCommit(version: number, text: string, known: readonly TableField[]
 }
 
 /** The actions of a commit, one a line; undefined if a line is not one. */
-function parseActions(text: string): Action[] | undefined {
+export function parseActions(text: string): Action[] | undefined {
   try {
     const actions: Action[] = text
       .split('\n')
@@ -244,12 +263,17 @@ function parseFields(schemaString: string): TableField[] {
 
 function parseChunk(add: NonNullable<Action['add']>, fields: readonly TableField[]): LoggedChunk {
   const stored: StoredChunk = JSON.parse(add.tags?.[chunkTag] ?? '');
+  const { csvCrc32c, parquetCrc32c } = stored;
   const byField = new Map(fields.map((field) => [field.field, field]));
   return {
     id: stored.id,
     rows: JSON.parse(add.stats ?? '{}').numRecords,
     csvBytes: stored.csvBytes,
     parquetBytes: add.size,
+    checksums:
+      csvCrc32c === undefined || parquetCrc32c === undefined
+        ? undefined
+        : { csvCrc32c, parquetCrc32c },
     columns: stored.columns.map(([name, field]) => ({
       name,
       field: field === null ? null : (byField.get(field) ?? null),

@@ -15,15 +15,14 @@ export interface TableFolders {
   readonly spool: string;
 }
 
-/** Makes the folders of a table, durably if `sync`, and empties the spool. */
-export async function openTableFolders(
-  dataDir: string,
-  table: string,
-  sync: boolean,
-): Promise<TableFolders> {
+/** The one table that the frozen service knows. */
+export const defaultTable = 'default';
+
+/** Where the folders of a table are. */
+export function tableFolders(dataDir: string, table: string): TableFolders {
   const root = path.join(dataDir, 'tables', table);
   const delta = path.join(root, 'delta');
-  const folders = {
+  return {
     csv: path.join(root, 'csv'),
     delta,
     parquet: path.join(delta, 'parquet'),
@@ -31,6 +30,17 @@ export async function openTableFolders(
     index: path.join(root, 'index'),
     spool: path.join(dataDir, 'tmp'),
   };
+}
+
+/** Makes the folders of a table, durably if `sync`, and empties the spool. */
+export async function openTableFolders(
+  dataDir: string,
+  table: string,
+  sync: boolean,
+): Promise<TableFolders> {
+  const folders = tableFolders(dataDir, table);
+  const { delta } = folders;
+  const root = path.dirname(delta);
   for (const folder of Object.values(folders)) await makeFolders(folder);
   if (sync) for (const folder of [delta, root, path.dirname(root), dataDir]) await syncPath(folder);
   for (const name of await readdir(folders.spool)) {

@@ -66,7 +66,7 @@ export async function upload(
   let committed = false;
   let mayBeInLog = false;
   try {
-    await spool(files.spoolPath, csv, { slots, sync, onGrowth, onWritten });
+    const spooled = await spool(files.spoolPath, csv, { slots, sync, onGrowth, onWritten });
     let chunk = await early.ingested();
     // Another upload may give a new column another type meanwhile; then this one is planned
     // again. Types are few, so this ends.
@@ -75,7 +75,11 @@ export async function upload(
       chunk ??= await ingestComplete(context, task);
       if ('fault' in chunk) return chunk;
       signal.throwIfAborted();
-      committed = await catalog.commit(id, chunk);
+      if (chunk.csvBytes !== spooled.bytes) {
+        const sizes = `${spooled.bytes} bytes came, but the CSV file has ${chunk.csvBytes}`;
+        throw new Error(`the disk lost or added bytes: ${sizes}`);
+      }
+      committed = await catalog.commit(id, { ...chunk, csvCrc32c: spooled.crc32c });
       if (committed) return chunk;
       chunk = undefined;
     }

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { crc32c } from '@node-rs/crc32';
 import type { Bounds, ColumnType } from '@tally/kernels';
 import type { ColumnChunk, ColumnMetaData, FileMetaData, RowGroup, SchemaElement } from 'hyparquet';
 import { parquetMetadata } from 'hyparquet';
@@ -26,8 +27,17 @@ export interface ParquetFile {
   ): void;
   /** Takes over columns of the row group from a Parquet file of one row group that has them only. */
   copyColumns(file: Uint8Array<ArrayBuffer>): void;
-  /** Writes the footer. Returns the file's size, and where each column of pages is. */
-  finish(): { readonly bytes: number; readonly ranges: ReadonlyMap<string, ColumnRange[]> };
+  /** Writes the footer. */
+  finish(): WrittenFile;
+}
+
+/** What was written. */
+export interface WrittenFile {
+  readonly bytes: number;
+  /** CRC32C of all bytes, taken in memory before any disk had them. */
+  readonly crc32c: number;
+  /** Where each column of pages is, by field. */
+  readonly ranges: ReadonlyMap<string, ColumnRange[]>;
 }
 
 const magic = new TextEncoder().encode('PAR1');
@@ -37,8 +47,10 @@ export function createParquetFile(fd: number, fields: readonly TableField[]): Pa
   const ranges = new Map<string, ColumnRange[]>();
   const rowGroups: (Omit<RowGroup, 'columns'> & { columns: Map<string, ColumnChunk> })[] = [];
   let position = 0;
+  let checksum = 0;
 
   function write(bytes: Uint8Array): void {
+    checksum = crc32c(bytes, checksum);
     for (let written = 0; written < bytes.length; ) {
       written += writeSync(fd, bytes, written, bytes.length - written, position + written);
     }
@@ -132,7 +144,7 @@ export function createParquetFile(fd: number, fields: readonly TableField[]): Pa
       writeMetadata(writer, footer);
       writer.appendBytes(magic);
       write(writer.getBytes());
-      return { bytes: position, ranges };
+      return { bytes: position, crc32c: checksum, ranges };
     },
   };
 }

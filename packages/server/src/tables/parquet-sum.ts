@@ -72,7 +72,8 @@ async function sumByParquetWasm(fd: number, size: number, field: string): Promis
 /** Magic number and length at the end of a Parquet file. */
 const tailBytes = 8;
 
-function readFooter(fd: number, size: number): FileMetaData {
+/** The footer of the Parquet file `fd` of `size` bytes. Throws an Error that says what is damaged. */
+export function readFooter(fd: number, size: number): FileMetaData {
   const tail = readRange(fd, Math.max(0, size - tailBytes), size);
   if (tail.length < tailBytes) throw new Error('it is too short');
   const footerBytes = new DataView(tail.buffer).getUint32(0, true);

@@ -63,7 +63,8 @@ export async function createTablePool(threads: number, conversionsMax: number): 
   };
 }
 
-async function compileParquetModule(): Promise<WebAssembly.Module> {
+/** Compiles parquet-wasm's module; the result can be shared with worker threads. */
+export async function compileParquetModule(): Promise<WebAssembly.Module> {
   const url = import.meta.resolve('parquet-wasm/esm/parquet_wasm_bg.wasm');
   return WebAssembly.compile(await readFile(fileURLToPath(url)));
 }

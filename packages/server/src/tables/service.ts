@@ -6,7 +6,7 @@ import { type Catalog, openCatalog, TableStoppedError, UnseenCommitError } from 
 import { openChunkIndex } from './chunk-index.js';
 import { type Format, type SumContext, sumColumn } from './column-sum.js';
 import { openDeltaLog, UncertainCommitError } from './delta-log.js';
-import { openTableFolders } from './files.js';
+import { defaultTable, openTableFolders } from './files.js';
 import { createSpoolSlots, type IngestContext, upload } from './ingest.js';
 import { createTablePool } from './pool.js';
 import { createSumCache } from './sum-cache.js';
@@ -18,9 +18,6 @@ export interface Tables {
   readonly sum: SumContext;
   close(): Promise<void>;
 }
-
-/** The one table that the frozen service knows. */
-const defaultTable = 'default';
 
 export async function openTables(config: Config): Promise<Tables> {
   const sync = config.durability === 'fsync';
@@ -76,7 +73,7 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
       return 'fault' in result ? { error: result.fault } : {};
     },
 
-    async colSum({ column, format }, { signal, trailer }) {
+    async colSum({ column, format }, { metadata, signal, trailer }) {
       const { sum } = await opening;
       if (!isFormat(format)) {
         return {
@@ -84,17 +81,29 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
         };
       }
       if (column === '') return { error: 'the column name is empty: name the column to sum' };
-      const result = await sentenceIfStopped(() => sumColumn(sum, column, format, signal));
+      const checked = metadata.get(checkedKey) ?? 'false';
+      if (checked !== 'true' && checked !== 'false') {
+        return {
+          error: `the metadata ${checkedKey} is ${JSON.stringify(checked)}: true or false is allowed`,
+        };
+      }
+      const result = await sentenceIfStopped(() =>
+        sumColumn(sum, column, format, checked === 'true', signal),
+      );
       if (typeof result === 'string') return { error: result };
       if ('error' in result) return result;
-      const { total, cacheHits, filesRead } = result;
+      const { total, cacheHits, filesRead, filesChecked } = result;
       trailer.set('tally-sum-cache-hits', String(cacheHits));
       trailer.set('tally-files-read', String(filesRead));
+      if (checked === 'true') trailer.set('tally-files-checked', String(filesChecked));
       if (BigInt.asIntN(64, total) === total) return { total };
       return { error: `the total of ${JSON.stringify(column)} is ${total}, which is past int64` };
     },
   };
 }
+
+/** Metadata of a request: whether the checksums of files are compared before they are summed. */
+const checkedKey = 'tally-verify-checksums';
 
 const isFormat = (format: string): format is Format => format === 'csv' || format === 'parquet';
 

@@ -6,6 +6,7 @@ import { type ConvertedChunk, convertToParquet } from './convert.js';
 import type { ChunkLimits } from './csv-faults.js';
 import { CsvFault } from './csv-reader.js';
 import { sumCsvColumn } from './csv-sum.js';
+import { checkFileCrc32c } from './file-checksum.js';
 import { type Growth, SlowGrowthError } from './growth.js';
 import type { ColumnRange } from './parquet-file.js';
 import { readColumnRanges, sumParquetColumn } from './parquet-sum.js';
@@ -88,7 +89,10 @@ function withFile<T>(file: string, use: (fd: number) => T): T {
 }
 
 /** A file, and the column of it to sum: by its place in a CSV header, by its name in Parquet. */
-export type ColumnFile =
+export type ColumnFile = {
+  /** What its checksum must be; undefined if it is not to be checked. */
+  readonly crc32c: number | undefined;
+} & (
   | {
       readonly format: 'csv';
       readonly path: string;
@@ -102,7 +106,8 @@ export type ColumnFile =
       readonly field: string;
       /** Where the column's values are; undefined if the footer must be asked. */
       readonly ranges: readonly ColumnRange[] | undefined;
-    };
+    }
+);
 
 export interface SumTask {
   readonly files: readonly ColumnFile[];
@@ -147,6 +152,7 @@ async function sumFile(file: ColumnFile, { limits, stop }: SumTask): Promise<big
   throwIfStopped();
   const fd = openSync(file.path, 'r');
   try {
+    if (file.crc32c !== undefined) checkFileCrc32c(fd, file.crc32c, throwIfStopped);
     if (file.format === 'csv') {
       return sumCsvColumn(fd, file.column, file.columns, limits, throwIfStopped);
     }

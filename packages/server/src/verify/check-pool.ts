@@ -1,0 +1,34 @@
+import { fileURLToPath } from 'node:url';
+import { compileKernels } from '@tally/kernels';
+import { Piscina } from 'piscina';
+import { compileParquetModule } from '../tables/pool.js';
+import { allStarted, createThreadStarts } from '../thread-starts.js';
+import type { ChunkCheck, ChunkTask } from './chunk-check.js';
+
+/** The threads that read table files. */
+export interface CheckPool {
+  check(task: ChunkTask): Promise<ChunkCheck>;
+  close(): Promise<void>;
+}
+
+export async function createCheckPool(threads: number): Promise<CheckPool> {
+  const starts = createThreadStarts();
+  const piscina = new Piscina({
+    filename: fileURLToPath(new URL('./worker.js', import.meta.url)),
+    minThreads: threads,
+    maxThreads: threads,
+    workerData: {
+      starts,
+      parquetModule: await compileParquetModule(),
+      kernelsModule: await compileKernels(),
+    },
+    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 },
+  });
+  return {
+    check: (task) => piscina.run(task, { name: 'checkChunk' }),
+    async close() {
+      await allStarted(starts, threads);
+      await piscina.destroy();
+    },
+  };
+}

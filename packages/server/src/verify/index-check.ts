@@ -1,0 +1,95 @@
+import { type IndexState, keyOf, storedEntry } from '../tables/chunk-index.js';
+import type { CommittedEntry, LoggedChunk } from '../tables/delta-log.js';
+import type { ColumnRange } from '../tables/parquet-file.js';
+import { createFingerprint, sameFingerprint } from './fingerprint.js';
+import type { IndexWalk } from './lmdb-child.js';
+
+/** What the index must hold, by the log and the Parquet files. */
+export interface ExpectedIndex {
+  addEntry(entry: CommittedEntry): void;
+  /** Adds a chunk of an entry; `ranges` are undefined if its Parquet file cannot be read. */
+  addChunk(
+    version: number,
+    chunkNumber: number,
+    chunk: LoggedChunk,
+    ranges: ReadonlyMap<string, readonly ColumnRange[]> | undefined,
+  ): void;
+  /** What is wrong with the index; undefined if nothing is. */
+  fault(): IndexFault | undefined;
+}
+
+export interface IndexFault {
+  readonly what: string;
+  /**
+   * `damaged`: it holds what it must not. `behind`: it lacks the last commits, as a crash can leave
+   * it. `of-other-log`: it has taken in commits that the log does not have.
+   */
+  readonly kind: 'damaged' | 'behind' | 'of-other-log';
+}
+
+/** `walk` is what was found in the index, which may have taken in a part of the log. */
+export function expectIndex(walk: IndexWalk): ExpectedIndex {
+  const nextVersion = walk.state?.nextVersion ?? 0;
+  const columns = createFingerprint();
+  const ranges = createFingerprint();
+  const checksums = createFingerprint();
+  let areRangesKnown = !walk.hasUnknownRanges;
+  let commits = 0;
+  let state: IndexState = {
+    tableId: undefined,
+    nextVersion: 0,
+    lastDigest: undefined,
+    chunks: 0,
+    fields: [],
+  };
+
+  return {
+    addEntry({ version, digest, tableId, fields, chunks }) {
+      commits++;
+      if (version >= nextVersion) return;
+      state = {
+        tableId: tableId ?? state.tableId,
+        nextVersion: version + 1,
+        lastDigest: digest,
+        chunks: state.chunks + chunks.length,
+        fields: fields ?? state.fields,
+      };
+    },
+
+    addChunk(version, chunkNumber, chunk, found) {
+      if (version >= nextVersion) return;
+      if (found === undefined) areRangesKnown = false;
+      const indexed = { ...chunk, ranges: found ?? new Map() };
+      for (const [place, column] of chunk.columns.entries()) {
+        const [id, csvBytes, , count, type, field, places] = storedEntry(indexed, place, column);
+        const name = keyOf(column.name, chunkNumber).toString('hex');
+        columns.add(name, id, csvBytes, place, count, type, field);
+        if (type === 'long') ranges.add(name, places);
+      }
+      const { csvCrc32c, parquetCrc32c } = chunk.checksums ?? {};
+      if (csvCrc32c !== undefined) checksums.add(chunkNumber, csvCrc32c, parquetCrc32c);
+    },
+
+    fault() {
+      if (state.nextVersion !== nextVersion || state.lastDigest !== walk.state?.lastDigest) {
+        const what = `has taken in ${nextVersion} commits of a log that is not this one`;
+        return { kind: 'of-other-log', what };
+      }
+      const isSame =
+        sameFingerprint(walk.columns, columns.value()) &&
+        sameFingerprint(walk.checksums, checksums.value()) &&
+        (!areRangesKnown || sameFingerprint(walk.ranges, ranges.value())) &&
+        sameState(walk.state, state);
+      if (!isSame) return { kind: 'damaged', what: 'does not hold what the log says' };
+      if (nextVersion === commits) return undefined;
+      return { kind: 'behind', what: `lacks the last ${commits - nextVersion} commits of the log` };
+    },
+  };
+}
+
+function sameState(found: IndexState | undefined, expected: IndexState): boolean {
+  if (found === undefined) return expected.nextVersion === 0;
+  const parts = ({ tableId, chunks, fields }: IndexState) =>
+    JSON.stringify([tableId, chunks, fields.map((f) => [f.field, f.type, f.column])]);
+  return parts(found) === parts(expected);
+}
