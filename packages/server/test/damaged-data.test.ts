@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { cp, mkdir, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchServer } from '../dist/launch.js';
@@ -20,32 +31,20 @@ async function overwrite(file: string, position: number, bytes: Buffer): Promise
 }
 
 /** A data folder with numbers and a table, made once and copied for each test. */
-let sound: { readonly folder: string; release(): void };
-beforeAll(
-  () =>
-    new Promise((resolve, reject) => {
-      withFolder(async (folder) => {
-        await withServer(
-          { dataDir: folder, args: fewThreads },
-          async (_server, { numbers, table }) => {
-            for (let i = 0; i < 100; i++) await numbers.setNum({ key: `key ${i}`, value: 1n });
-            await keep(table, 'x\n1\n', 'x\n20\n');
-          },
-        );
-        const released = new Promise<void>((release) => {
-          sound = { folder, release };
-        });
-        resolve();
-        await released;
-      }).catch(reject);
-    }),
-);
-afterAll(() => sound.release());
+let sound: string;
+beforeAll(async () => {
+  sound = await mkdtemp(path.join(tmpdir(), 'tally-test-'));
+  await withServer({ dataDir: sound, args: fewThreads }, async (_server, { numbers, table }) => {
+    for (let i = 0; i < 100; i++) await numbers.setNum({ key: `key ${i}`, value: 1n });
+    await keep(table, 'x\n1\n', 'x\n20\n');
+  });
+});
+afterAll(() => rm(sound, { recursive: true }));
 
 const withData = (work: (dataDir: string) => Promise<void>) =>
   withFolder(async (folder) => {
     const dataDir = path.join(folder, 'data');
-    await cp(sound.folder, dataDir, { recursive: true });
+    await cp(sound, dataDir, { recursive: true });
     await work(dataDir);
   });
 
