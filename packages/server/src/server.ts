@@ -95,6 +95,12 @@ async function warmUpMs(config: Config, ending: AbortSignal): Promise<number | u
 /** A failure of the system while the data was opened, as a sentence; any other fault as it is. */
 function startError(error: unknown, dataDir: string): unknown {
   if (error instanceof StartError || !(error instanceof Error && 'code' in error)) return error;
+  if (error.code === 'ENOSPC' || error.code === 'EDQUOT') {
+    return new StartError(
+      `Cannot open the data in ${dataDir}: its disk is full (${error.message}). Make room on it, ` +
+        'and start again. Nothing that was kept is lost.',
+    );
+  }
   return new StartError(
     `Cannot open the data in ${dataDir}: ${error.message}. ` +
       'Choose a folder that this process may write to with --data-dir.',

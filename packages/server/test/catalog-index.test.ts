@@ -125,7 +125,7 @@ describe('an index that cannot be written', () => {
   /** A catalog of a new table; what it adds to its index fails while the disk `isFull`. */
   async function openFullCatalog(dataDir: string) {
     const folders = await openTableFolders(dataDir, 'default', false);
-    const index = openChunkIndex(folders.index, 0);
+    const index = await openChunkIndex(folders.index, 0);
     const disk = { isFull: true };
     const add: typeof index.add = (...entries) =>
       disk.isFull ? Promise.reject(new Error('no space left')) : index.add(...entries);

@@ -272,7 +272,7 @@ describe('a commit of another writer stops the table, and nothing else', () => {
         await cp(original, dataDir, { recursive: true });
         await change(dataDir);
         const folders = tableFolders(dataDir);
-        const index = openChunkIndex(folders.index, 0);
+        const index = await openChunkIndex(folders.index, 0);
         const catalog = await openCatalog(openDeltaLog(folders, false), index, async () => []);
         return catalog.chunks().then(
           (chunks) => `${chunks} chunks`,

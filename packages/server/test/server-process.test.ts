@@ -208,7 +208,7 @@ describe('a server that cannot start', () => {
       expect(err).toMatch(
         /^(Cannot open the data in|.* is a file, and should be a folder).* --data-dir\..*\n$/,
       );
-      expect(err).toContain(data);
+      expect(err).toContain(file === undefined ? data : path.join(folder, file));
     });
   });
 });

@@ -23,6 +23,12 @@ export interface Connection {
   close(): void;
 }
 
+/** Flags of a server that starts with a quarter of the work, for tests that start many. */
+export const fewThreads: readonly string[] = [
+  ...['--table-threads', '1', '--conversions-max', '1'],
+  ...['--factorial-threads', '1'],
+];
+
 /** Connects to a server process, or to any `host:port`. */
 export function connect({ address }: { readonly address: string }): Connection {
   // Channels to one address otherwise share one TCP connection.

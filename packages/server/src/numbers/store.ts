@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { open } from 'lmdb';
 import type { Durability } from '../config.js';
-import { makeFolders } from '../data-folder.js';
 import { commitFailure, ignoreFailedCommit } from '../lmdb-failure.js';
+import { lmdbDataFile, lmdbFault, makeLmdbFiles } from '../lmdb-file.js';
+import { StartError } from '../start-error.js';
 import { syncPath } from '../sync-path.js';
 
 /** Named 64-bit integers and their sum, on disk. */
@@ -36,21 +37,23 @@ const fitsInt64 = (value: bigint) => BigInt.asIntN(64, value) === value;
  *
  * A number and the total change in one transaction. Transactions that arrive together are
  * committed together (group commit), with one sync for all of them.
+ *
+ * `memory` does what `os` does: LMDB's writes to a memory map saved some percent of the time of a
+ * set, and a full disk then killed the process. Throws StartError for a damaged file.
  */
 export async function openNumberStore(
   dataDir: string,
   durability: Durability,
 ): Promise<NumberStore> {
   const folder = path.join(dataDir, 'numbers');
-  await makeFolders(folder);
+  await refuseDamagedFile(folder);
+  await makeLmdbFiles(folder, durability === 'fsync');
   const environment = open({
     path: folder,
     maxDbs: 4,
     // With it, a promise means visible; without, flushed.
     overlappingSync: false,
     noSync: durability !== 'fsync',
-    // Writes go to shared memory without a system call: a crash may leave half of one.
-    useWritemap: durability === 'memory',
   });
   const values = environment.openDB<Buffer, Buffer>('values', {
     keyEncoding: 'binary',
@@ -79,7 +82,7 @@ export async function openNumberStore(
       try {
         return await environment.transaction(() => setInTransaction(keyBytes(key), value));
       } catch (error) {
-        throw await commitFailure(error);
+        throw await commitFailure(error, folder);
       }
     },
     get: (key) => decode(values.get(keyBytes(key))),
@@ -88,4 +91,14 @@ export async function openNumberStore(
       process.off('unhandledRejection', ignoreFailedCommit);
     },
   };
+}
+
+async function refuseDamagedFile(folder: string): Promise<void> {
+  const file = lmdbDataFile(folder);
+  const fault = await lmdbFault(file);
+  if (fault === undefined) return;
+  throw new StartError(
+    `The numbers cannot be opened, because ${file} is damaged: ${fault}. Restore that file from a ` +
+      `backup, or move the folder ${folder} away to start without numbers. Nothing was changed.`,
+  );
 }

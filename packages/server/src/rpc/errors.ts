@@ -33,7 +33,7 @@ export async function* errorMiddleware<Request, Response>(
 /** The status of a call of `path` that has thrown `error`; a fault of the server is logged. */
 export function statusOf(error: unknown, path: string): ServerError {
   if (error instanceof ServerError) return error;
-  const known = systemErrors[systemCode(error) ?? ''];
+  const known = knownError(error);
   console.error(`${path}:`, error);
   if (known !== undefined) return new ServerError(...known);
   return new ServerError(
@@ -41,6 +41,18 @@ export function statusOf(error: unknown, path: string): ServerError {
     "the server failed to handle this call; the server's log says why",
   );
 }
+
+/**
+ * The sentence for a call of `path` that has thrown a failure of the operating system, which is
+ * logged: for methods whose answer has a place for it. Undefined for any other error.
+ */
+export function systemErrorSentence(error: unknown, path: string): string | undefined {
+  const known = knownError(error);
+  if (known !== undefined) console.error(`${path}:`, error);
+  return known?.[1];
+}
+
+const knownError = (error: unknown) => systemErrors[systemCode(error) ?? ''];
 
 /** The operating system's code of an error; one from another thread has it in its message only. */
 function systemCode(error: unknown): string | undefined {

@@ -95,8 +95,11 @@ export async function openCatalog(
       state = { ...state, ...change };
     });
 
-  const stop = ({ message }: Error): Promise<void> =>
-    publish({ stopped: `the table is stopped: ${message}` });
+  const stop = async ({ message }: Error): Promise<void> => {
+    // For the operator, who would otherwise hear of it from a client.
+    console.error(`The table is stopped: ${message}`);
+    await publish({ stopped: `the table is stopped: ${message}` });
+  };
 
   const read = <T>(value: (state: State) => T): Promise<T> =>
     mutex.runExclusive(() => {

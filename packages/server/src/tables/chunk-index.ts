@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import type { ColumnType } from '@tally/kernels';
 import { open } from 'lmdb';
 import { LRUCache } from 'lru-cache';
 import { commitFailure, ignoreFailedCommit } from '../lmdb-failure.js';
+import { lmdbDataFile, lmdbFault, makeLmdbFiles } from '../lmdb-file.js';
 import type { FileChecksums } from './delta-log.js';
 import type { ColumnRange } from './parquet-file.js';
 import type { ChunkColumn, TableField } from './schema.js';
@@ -67,8 +69,10 @@ export interface ChunkIndex {
   close(): Promise<void>;
 }
 
-/** Opens the index in `folder`, or makes it. */
-export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIndex {
+/** Opens the index in `folder`, or makes it; a damaged one is removed first, and that is logged. */
+export async function openChunkIndex(folder: string, cacheEntriesMax: number): Promise<ChunkIndex> {
+  await removeDamagedFile(lmdbDataFile(folder));
+  await makeLmdbFiles(folder, false);
   // A promise of lmdb's means visible: what a power loss takes is made anew from the log.
   const environment = open({ path: folder, maxDbs: 4 });
   const meta = environment.openDB<IndexState, string>('meta', {});
@@ -94,7 +98,7 @@ export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIn
           meta.put('state', state);
         });
       } catch (error) {
-        throw await commitFailure(error);
+        throw await commitFailure(error, folder);
       }
     },
 
@@ -130,6 +134,16 @@ export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIn
       process.off('unhandledRejection', ignoreFailedCommit);
     },
   };
+}
+
+async function removeDamagedFile(file: string): Promise<void> {
+  const fault = await lmdbFault(file);
+  if (fault === undefined) return;
+  // It would only take room: all that it holds is in the log and the files.
+  await rm(file);
+  console.error(
+    `The table's index was damaged and is made anew from the log: of ${file}, ${fault}.`,
+  );
 }
 
 const entriesPerTurn = 4096;

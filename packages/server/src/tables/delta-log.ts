@@ -76,7 +76,7 @@ export const fileOf = (version: number) => `${String(version).padStart(20, '0')}
 
 /** The log of one table: commits, each a file that is put if absent. */
 export interface DeltaLog {
-  /** The digest of a commit; undefined if there is none of that version. */
+  /** The digest of a commit; undefined if there is none of that version that can be read. */
   digest(version: number): Promise<string | undefined>;
   /** Reads the commits from `version` on, in order. Throws ForeignLogError. */
   read(version: number, fields: readonly TableField[]): AsyncGenerator<CommittedEntry>;
@@ -104,7 +104,7 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
     if (version < from) throw missing(version);
     let fields = known;
     for (; commits.has(fileOf(version)); version++) {
-      const text = await readFile(path.join(folders.log, fileOf(version)), 'utf8');
+      const text = await readCommit(version);
       const entry = parseCommit(version, text, fields);
       fields = entry.fields ?? fields;
       yield { ...entry, digest: digestOf(text) };
@@ -112,15 +112,23 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
     if (names.some((name) => name > fileOf(version))) throw missing(version);
   }
 
+  async function readCommit(version: number): Promise<string> {
+    try {
+      return await readFile(path.join(folders.log, fileOf(version)), 'utf8');
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw new ForeignLogError(
+        `the table's log (_delta_log/${fileOf(version)}) cannot be read (${code})`,
+        { cause: error },
+      );
+    }
+  }
+
   return {
     read,
     async digest(version) {
-      try {
-        return digestOf(await readFile(path.join(folders.log, fileOf(version))));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-        throw error;
-      }
+      // One that cannot be read is told of by `read`.
+      return readCommit(version).then(digestOf, () => undefined);
     },
     async append(entry) {
       const text = commitText(entry);
@@ -226,12 +234,23 @@ export function parseCommit(version: number, text: string, known: readonly Table
       `holds what Tally did not write (${foreign.join(', ')}): Tally must be the table's only writer`,
     );
   }
+  try {
+    return { version, ...parseEntry(actions, known) };
+  } catch (error) {
+    throw stop(`is not readable: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** What actions of Tally's say; throws an Error if they are not as Tally writes them. */
+function parseEntry(
+  actions: readonly Action[],
+  known: readonly TableField[],
+): Omit<LogEntry, 'version'> {
   const { metaData } = actions.find((action) => action.metaData !== undefined) ?? {};
   const fields = metaData === undefined ? known : parseFields(metaData.schemaString);
   return {
-    version,
     ...(metaData !== undefined && { fields, tableId: metaData.id }),
-    chunks: added.map((add) => parseChunk(add, fields)),
+    chunks: actions.flatMap(({ add }) => (add === undefined ? [] : [parseChunk(add, fields)])),
   };
 }
 

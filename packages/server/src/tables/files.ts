@@ -32,7 +32,7 @@ export function tableFolders(dataDir: string, table: string): TableFolders {
   };
 }
 
-/** Makes the folders of a table, durably if `sync`, and empties the spool. */
+/** Makes the folders of a table, durably if `sync`, and removes what a crash left in the spool. */
 export async function openTableFolders(
   dataDir: string,
   table: string,
@@ -43,10 +43,23 @@ export async function openTableFolders(
   const root = path.dirname(delta);
   for (const folder of Object.values(folders)) await makeFolders(folder);
   if (sync) for (const folder of [delta, root, path.dirname(root), dataDir]) await syncPath(folder);
-  for (const name of await readdir(folders.spool)) {
-    await rm(path.join(folders.spool, name), { recursive: true, force: true });
-  }
+  await emptySpool(folders.spool);
   return folders;
+}
+
+/** The names that uploads and commits give to their files in the spool. */
+const spooledName = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(csv|parquet|json)$/;
+
+/** Removes files of Tally's names. What else is there is of others: it stays, and is logged. */
+async function emptySpool(spool: string): Promise<void> {
+  const foreign: string[] = [];
+  for (const entry of await readdir(spool, { withFileTypes: true })) {
+    if (entry.isFile() && spooledName.test(entry.name)) await rm(path.join(spool, entry.name));
+    else foreign.push(entry.name);
+  }
+  if (foreign.length === 0) return;
+  const shown = `${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ', …' : ''}`;
+  console.error(`${spool} holds ${shown}, which Tally did not make: it stays there.`);
 }
 
 /** Writes a new file; the name must not exist. */

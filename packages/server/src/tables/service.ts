@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { TableServiceImplementation } from '@tally/stubs';
 import { Mutex } from 'async-mutex';
 import type { Config } from '../config.js';
+import { systemErrorSentence } from '../rpc/errors.js';
 import { type Catalog, openCatalog, TableStoppedError, UnseenCommitError } from './catalog.js';
 import { openChunkIndex } from './chunk-index.js';
 import { type Format, type SumContext, sumColumn } from './column-sum.js';
@@ -9,7 +10,9 @@ import { openDeltaLog, UncertainCommitError } from './delta-log.js';
 import { defaultTable, openTableFolders } from './files.js';
 import { createSpoolSlots, type IngestContext, upload } from './ingest.js';
 import { createTablePool } from './pool.js';
+import type { Pieces } from './spool.js';
 import { createSumCache } from './sum-cache.js';
+import type { IngestedChunk } from './worker.js';
 
 /** The table and the threads that work on its files. */
 export interface Tables {
@@ -23,7 +26,7 @@ export async function openTables(config: Config): Promise<Tables> {
   const sync = config.durability === 'fsync';
   const folders = await openTableFolders(config.dataDir, defaultTable, sync);
   const pool = await createTablePool(config.tableThreads, config.conversionsMax);
-  const index = openChunkIndex(folders.index, config.catalogCacheEntries);
+  const index = await openChunkIndex(folders.index, config.catalogCacheEntries);
   const catalog = await openCatalog(openDeltaLog(folders, sync), index, async (chunkIds) => {
     const files = chunkIds.map((id) => path.join(folders.parquet, `${id}.parquet`));
     return Promise.all(files.map((parquetPath) => pool.ranges({ parquetPath })));
@@ -68,9 +71,8 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
   return {
     async upload({ csvData }, { signal }) {
       const { ingest } = await opening;
-      const result = await sentenceIfStopped(() => upload(ingest, [csvData], signal));
-      if (typeof result === 'string') return { error: result };
-      return 'fault' in result ? { error: result.fault } : {};
+      const result = await uploadOrSentence(ingest, [csvData], signal, '/Table/Upload');
+      return typeof result === 'string' ? { error: result } : {};
     },
 
     async colSum({ column, format }, { metadata, signal, trailer }) {
@@ -107,8 +109,25 @@ const checkedKey = 'tally-verify-checksums';
 
 const isFormat = (format: string): format is Format => format === 'csv' || format === 'parquet';
 
+/** The chunk that was kept of a call of `path`, or why nothing was kept. */
+export async function uploadOrSentence(
+  ingest: IngestContext,
+  csv: Pieces,
+  signal: AbortSignal,
+  path: string,
+): Promise<IngestedChunk | string> {
+  try {
+    const result = await sentenceIfStopped(() => upload(ingest, csv, signal));
+    return typeof result === 'object' && 'fault' in result ? result.fault : result;
+  } catch (error) {
+    const sentence = signal.aborted ? undefined : systemErrorSentence(error, path);
+    if (sentence === undefined) throw error;
+    return sentence;
+  }
+}
+
 /** What `work` resolves to, or why the table is stopped. */
-export async function sentenceIfStopped<T>(work: () => Promise<T>): Promise<T | string> {
+async function sentenceIfStopped<T>(work: () => Promise<T>): Promise<T | string> {
   try {
     return await work();
   } catch (error) {

@@ -1,7 +1,6 @@
 import { setDefaultHighWaterMark } from 'node:stream';
 import type { TableServiceV1Implementation, UploadRequest } from '@tally/stubs';
-import { upload } from './ingest.js';
-import { sentenceIfStopped, type Tables } from './service.js';
+import { type Tables, uploadOrSentence } from './service.js';
 
 /** tally.v1's TableService; calls wait until `opening` has resolved. */
 export function streamedTableService(opening: Promise<Tables>): TableServiceV1Implementation {
@@ -11,11 +10,14 @@ export function streamedTableService(opening: Promise<Tables>): TableServiceV1Im
   return {
     async upload(requests, { signal }) {
       const { ingest } = await opening;
-      const result = await sentenceIfStopped(() =>
-        upload(ingest, csvPieces(requests, signal), signal),
+      const pieces = csvPieces(requests, signal);
+      const result = await uploadOrSentence(
+        ingest,
+        pieces,
+        signal,
+        '/tally.v1.TableService/Upload',
       );
       if (typeof result === 'string') return { error: result };
-      if ('fault' in result) return { error: result.fault };
       return { rows: BigInt(result.rows), csvBytes: BigInt(result.csvBytes) };
     },
   };
