@@ -75,6 +75,8 @@ interface Attack {
 export async function attack({ seed, cases, kinds, onKind }: AttackOptions): Promise<AttackReport> {
   const server = await launchServer({
     args: [
+      // Nothing here is about power loss.
+      ...['--durability', 'os'],
       ...['--message-bytes-max', String(messageBytesMax)],
       // Node leaves some broken connections open: the server's pings find them.
       ...['--ping-ms', '200', '--ping-timeout-ms', '1000'],
