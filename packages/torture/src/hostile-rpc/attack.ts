@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { launchServer } from '@tally/server/launch';
 import { type Random, randomFrom } from '../random.js';
 import { type Control, createControl } from './control.js';
@@ -16,7 +15,7 @@ import { attackOverTcp } from './tcp-attack.js';
 
 const MiB = 1024 * 1024;
 
-/** A control call follows that many cases, and each kind. */
+/** Control calls follow that many cases, and each kind that has as many. */
 const batchCases = 50;
 /** How much memory a server under attack may have beyond what it had when it was quiet. */
 const growthBytesMax = 192 * MiB;
@@ -49,7 +48,7 @@ export interface AttackReport {
   readonly output: string;
 }
 
-/** A case after which something did not hold; `cases` are those since the last control, shown. */
+/** Something does not hold; `cases` are those since the last control, the last one last. */
 export class ViolationError extends Error {
   constructor(
     readonly kind: string,
@@ -66,13 +65,16 @@ interface Attack {
   readonly server: ServerUnderAttack;
   readonly control: Control;
   readonly attacker: SessionAttacker;
-  peakBytes: number;
   readonly bytesMax: number;
+  /** The kind of the case that is under way. */
+  kind: string;
+  sinceControl: HostileCase[];
+  peakBytes: number;
   controls: number;
 }
 
 /** Attacks a server of its own, one case after the other. Throws ViolationError. */
-export async function attack({ seed, cases, kinds, onKind }: AttackOptions): Promise<AttackReport> {
+export async function attack(options: AttackOptions): Promise<AttackReport> {
   const server = await launchServer({
     args: [
       // Nothing here is about power loss.
@@ -86,49 +88,63 @@ export async function attack({ seed, cases, kinds, onKind }: AttackOptions): Pro
   });
   const control = createControl(server);
   try {
-    for (const on of ['old', 'new', 'old', 'new'] as const) await control.check(on);
-    const files = await openFiles(server);
-    const quietBytes = await residentBytes(server);
-    const attacker = createSessionAttacker(server.port);
-    const bytesMax = quietBytes + growthBytesMax;
-    const state: Attack = { server, control, attacker, peakBytes: 0, bytesMax, controls: 0 };
-    const reports: KindReport[] = [];
-    for (const [i, kind] of kinds.entries()) {
-      const share =
-        Math.floor((cases * (i + 1)) / kinds.length) - Math.floor((cases * i) / kinds.length);
-      const report = await attackInOneWay(state, kind, share, randomFrom(seed ^ hashOf(kind.name)));
-      onKind?.(report);
-      reports.push(report);
-    }
-    attacker.close();
-    await eventually(`more than ${files} files are open, as many as at the start`, async () => {
-      return (await openFiles(server)) <= files;
-    });
-    return {
-      kinds: reports,
-      controls: state.controls,
-      quietBytes,
-      peakBytes: state.peakBytes,
-      endBytes: await quietAgain(server, quietBytes),
-      openFiles: files,
-      output: server.output(),
-    };
+    return await attackServer(server, control, options);
   } finally {
     control.close();
     await server.stop();
   }
 }
 
-async function quietAgain(server: ServerUnderAttack, quietBytes: number): Promise<number> {
-  let bytes = 0;
-  const otherwise = `the server keeps more than ${keptBytesMax / MiB} MiB of what the attack took`;
-  await eventually(otherwise, async () => {
-    bytes = await residentBytes(server);
-    if (bytes <= quietBytes + keptBytesMax) return true;
-    await delay(500);
-    return false;
-  });
-  return bytes;
+async function attackServer(
+  server: ServerUnderAttack,
+  control: Control,
+  options: AttackOptions,
+): Promise<AttackReport> {
+  for (const on of ['old', 'new', 'old', 'new'] as const) await control.check(on);
+  const files = await openFiles(server);
+  const quietBytes = await residentBytes(server);
+  const state: Attack = {
+    server,
+    control,
+    attacker: createSessionAttacker(server.port),
+    bytesMax: quietBytes + growthBytesMax,
+    kind: '',
+    sinceControl: [],
+    peakBytes: 0,
+    controls: 0,
+  };
+  try {
+    const kinds = await attackInEveryWay(state, options);
+    if (state.sinceControl.length > 0) await checkServer(state);
+    state.attacker.close();
+    await eventually(`more than ${files} files are open, as many as at the start`, async () => {
+      return (await openFiles(server)) <= files;
+    });
+    const { controls, peakBytes } = state;
+    const endBytes = await quietAgain(server, quietBytes);
+    const output = server.output();
+    return { kinds, controls, quietBytes, peakBytes, endBytes, openFiles: files, output };
+  } catch (error) {
+    const shown = state.sinceControl.map(shownBytes);
+    throw new ViolationError(state.kind, shown, error, server.output());
+  } finally {
+    state.attacker.close();
+  }
+}
+
+async function attackInEveryWay(
+  state: Attack,
+  { seed, cases, kinds, onKind }: AttackOptions,
+): Promise<KindReport[]> {
+  const reports: KindReport[] = [];
+  const upTo = (i: number) => Math.floor((cases * i) / kinds.length);
+  for (const [i, kind] of kinds.entries()) {
+    const share = upTo(i + 1) - upTo(i);
+    const report = await attackInOneWay(state, kind, share, randomFrom(seed ^ hashOf(kind.name)));
+    onKind?.(report);
+    reports.push(report);
+  }
+  return reports;
 }
 
 /** Attacks with the cases of one kind; the same `random` makes the same ones. */
@@ -139,30 +155,22 @@ async function attackInOneWay(
   random: Random,
 ): Promise<KindReport> {
   const outcomes = new Map<string, number>();
-  let sinceControl: HostileCase[] = [];
-  try {
-    for (let n = 1; n <= cases; n++) {
-      const hostile = kind.make(random);
-      sinceControl.push(hostile);
-      const outcome = await attackOnce(state, hostile);
-      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-      if (n % batchCases === 0 || n === cases) {
-        await checkServer(state);
-        sinceControl = [];
-      }
-    }
-  } catch (error) {
-    const output = state.server.output();
-    throw new ViolationError(kind.name, sinceControl.map(shownBytes), error, output);
+  state.kind = kind.name;
+  for (let n = 1; n <= cases; n++) {
+    const hostile = kind.make(random);
+    state.sinceControl.push(hostile);
+    const outcome = await attackOnce(state, hostile);
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    const isLast = n === cases && cases >= batchCases;
+    if (isLast || state.sinceControl.length === batchCases) await checkServer(state);
   }
   return { kind: kind.name, cases, outcomes };
 }
 
 async function attackOnce({ server, control, attacker }: Attack, hostile: HostileCase) {
-  if (server.process.exitCode !== null || server.process.signalCode !== null) {
-    throw new Error(
-      `the server has ended (${server.process.signalCode ?? server.process.exitCode})`,
-    );
+  const { exitCode, signalCode } = server.process;
+  if (exitCode !== null || signalCode !== null) {
+    throw new Error(`the server has ended (${signalCode ?? exitCode})`);
   }
   if (hostile.over === 'tcp') return attackOverTcp(server.port, hostile);
   const answer = await attacker.attack(hostile);
@@ -170,6 +178,7 @@ async function attackOnce({ server, control, attacker }: Attack, hostile: Hostil
   return answer.outcome;
 }
 
+/** Sees that valid calls get right answers, and what the server takes and prints. Throws. */
 async function checkServer(state: Attack): Promise<void> {
   const { server, control, bytesMax } = state;
   await control.check('old');
@@ -177,13 +186,23 @@ async function checkServer(state: Attack): Promise<void> {
   state.controls += 2;
   const bytes = await residentBytes(server);
   state.peakBytes = Math.max(state.peakBytes, bytes);
+  const MiBOf = (n: number) => `${Math.round(n / MiB)} MiB`;
   if (bytes > bytesMax) {
-    throw new Error(
-      `the server has ${Math.round(bytes / MiB)} MiB of memory: at most ${Math.round(bytesMax / MiB)} are allowed`,
-    );
+    throw new Error(`the server takes ${MiBOf(bytes)}: at most ${MiBOf(bytesMax)} are allowed`);
   }
   const [line] = unexpectedLines(server.output());
   if (line !== undefined) throw new Error(`the server has printed: ${line}`);
+  state.sinceControl = [];
+}
+
+async function quietAgain(server: ServerUnderAttack, quietBytes: number): Promise<number> {
+  let bytes = 0;
+  const otherwise = `the server keeps more than ${keptBytesMax / MiB} MiB of what the attack took`;
+  await eventually(otherwise, async () => {
+    bytes = await residentBytes(server);
+    return bytes <= quietBytes + keptBytesMax;
+  });
+  return bytes;
 }
 
 /** A number for a text, so that each kind makes its own choices whatever else runs (FNV-1a). */
