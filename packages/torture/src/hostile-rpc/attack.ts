@@ -81,7 +81,7 @@ export async function attack(options: AttackOptions): Promise<AttackReport> {
       ...['--durability', 'os'],
       ...['--message-bytes-max', String(messageBytesMax)],
       // Node leaves some broken connections open: the server's pings find them.
-      ...['--ping-ms', '200', '--ping-timeout-ms', '1000'],
+      ...['--ping-ms', '200', '--ping-timeout-ms', '2000'],
     ],
     // As in the image.
     nodeArgs: ['--max-old-space-size=160'],

@@ -124,12 +124,20 @@ function same(what: string, is: unknown, mustBe: unknown): void {
 const shown = (value: unknown) =>
   JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part));
 
-function takeAnswer(expected: Expected, { headers }: CallCase, answer: CallAnswer): void {
+/** Whether the work may be done, although its client was told nothing: it was too late, or cut off. */
+function saysNothing({ outcome }: CallAnswer): boolean {
+  const refusals = ['RST_STREAM PROTOCOL_ERROR', 'RST_STREAM ENHANCE_YOUR_CALM'];
+  if (outcome === 'DEADLINE_EXCEEDED') return true;
+  return outcome.startsWith('RST_STREAM') && !refusals.includes(outcome);
+}
+
+function takeAnswer(expected: Expected, hostile: CallCase, answer: CallAnswer): void {
+  const { headers, mustFail = false } = hostile;
+  if (mustFail && answer.outcome === 'OK') throw new Error('the last case was answered with OK');
   const path = String(headers[':path']);
   const isUpload = uploadPaths.includes(path);
   if (!isUpload && path !== setNumPath) return;
-  // The deadline may pass after the work is done: all other refusals say that nothing was.
-  if (answer.outcome === 'DEADLINE_EXCEEDED') expected.isUncertain = true;
+  if (saysNothing(answer)) expected.isUncertain = true;
   if (answer.outcome !== 'OK' || answer.message === undefined) return;
   if (!isUpload) expected.total = SetNumResponse.decode(answer.message).total;
   else {

@@ -16,6 +16,8 @@ export interface CallCase {
   readonly over: 'session';
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body: Buffer;
+  /** Such a call has no whole request, or one that is too large: OK would be a wrong answer. */
+  readonly mustFail?: boolean;
 }
 
 export type HostileCase = TcpCase | CallCase;
