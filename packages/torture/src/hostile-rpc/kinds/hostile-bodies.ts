@@ -61,7 +61,7 @@ function wrongCount(random: Random): CallCase {
 
 const compress = { gzip: gzipSync, deflate: deflateSync } as const;
 const encodings = ['gzip', 'deflate'] as const;
-const bombBytes = 32 * 1024 * 1024;
+const bombBytes = 32 * messageBytesMax;
 /** Small bodies that unpack to far more than a message may have. */
 const bombs = {
   gzip: gzipSync(Buffer.alloc(bombBytes)),
