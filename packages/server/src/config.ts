@@ -114,6 +114,20 @@ export const numberOptions = {
     max: 65_536,
     help: 'most table files open at once; uploads past it wait for their turn',
   },
+  pingMs: {
+    unit: 'ms',
+    fallback: 20_000,
+    min: 100,
+    max: 3_600_000,
+    help: 'how often each connection is asked whether its client is still there',
+  },
+  pingTimeoutMs: {
+    unit: 'ms',
+    fallback: 10_000,
+    min: 100,
+    max: 3_600_000,
+    help: 'how long a client may take to answer that; then its connection is closed',
+  },
   factorialThreads: {
     unit: 'threads',
     fallback: 4,
