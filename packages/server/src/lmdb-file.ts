@@ -2,6 +2,7 @@ import { constants, type FileHandle, open as openFile, rename, rm, stat } from '
 import path from 'node:path';
 import { open } from 'lmdb';
 import { makeFolders } from './data-folder.js';
+import { missingPage, noPage, pageFlags, pageHeaderBytes } from './lmdb-tree.js';
 import { syncPath } from './sync-path.js';
 
 // The layout is that of lmdb 3.5.6's mdb.c (MDB_page_header, MDB_meta, MDB_db), on 64 bits.
@@ -35,13 +36,7 @@ const magic = 0xbeefc0de;
 const formatVersion = 2;
 const pageBytesMin = 512;
 const pageBytesMax = 65_536;
-const pageHeaderBytes = 24;
 const metaBytes = pageHeaderBytes + 144;
-/** The root of a tree without pages. */
-const noPage = 0xffff_ffff_ffff_ffffn;
-
-const pageFlags = { branch: 0x01, leaf: 0x02, meta: 0x08 };
-
 /** One of the two headers, which transactions write in turn. */
 interface Meta {
   readonly version: number;
@@ -65,8 +60,12 @@ async function contentFault(handle: FileHandle, size: number): Promise<string | 
   const second = await readMeta(handle, pageBytes);
   if (second === undefined) return 'its second header is missing or damaged';
   const newest = second.transaction > first.transaction ? second : first;
-  const bytes = (newest.lastPage + 1n) * BigInt(pageBytes);
-  if (BigInt(size) < bytes) return `it has ${size} bytes, and should have ${bytes}`;
+  if (BigInt(size) < (newest.lastPage + 1n) * BigInt(pageBytes)) {
+    // LMDB does not write pages at the end that a transaction took and gave back.
+    const missing = await missingPage(handle, size, pageBytes, newest.roots);
+    if (missing !== undefined)
+      return `it has ${size} bytes, and its page ${missing} is not in them`;
+  }
   for (const root of newest.roots) {
     if (root !== noPage && !(await isTreePage(handle, root, newest))) {
       return `its page ${root}, the root of a tree, is damaged`;

@@ -88,9 +88,9 @@ describe('an LMDB file', () => {
       fault: /^its second header is missing or damaged$/,
     },
     {
-      what: 'lacks its last page',
-      damage: async (file: string) => truncate(file, (await readFile(file)).length - pageBytes),
-      fault: /^it has \d+ bytes, and should have \d+$/,
+      what: 'ends after its headers',
+      damage: (file: string) => truncate(file, 2 * pageBytes),
+      fault: /^it has \d+ bytes, and its page \d+ is not in them$/,
     },
     {
       what: 'has zeros in place of all its data',
@@ -117,6 +117,22 @@ describe('an LMDB file', () => {
       }
     }),
   );
+
+  test('that lacks pages at its end which no tree has is sound', () =>
+    withData(async (dataDir) => {
+      for (const file of [numbersFile(dataDir), indexFile(dataDir)]) {
+        const bytes = await readFile(file);
+        const [lastPage, transaction] = [144, 152];
+        const newest = [0, pageBytes].reduce((a, b) =>
+          bytes.readBigUInt64LE(a + transaction) > bytes.readBigUInt64LE(b + transaction) ? a : b,
+        );
+        bytes.writeBigUInt64LE(bytes.readBigUInt64LE(newest + lastPage) + 9n, newest + lastPage);
+        await writeFile(file, bytes);
+        expect(await lmdbFault(file)).toBeUndefined();
+        await truncate(file, 2 * pageBytes);
+        expect(await lmdbFault(file)).toMatch(/is not in them$/);
+      }
+    }));
 });
 
 test('damaged numbers are refused with what to do, and left as they are', () =>
