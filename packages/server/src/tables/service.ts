@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { TableServiceImplementation } from '@tally/stubs';
 import { Mutex } from 'async-mutex';
 import type { Config } from '../config.js';
+import { holdMessage } from '../rpc/held-messages.js';
 import { type Catalog, openCatalog, TableStoppedError, UnseenCommitError } from './catalog.js';
 import { openChunkIndex } from './chunk-index.js';
 import { type Format, type SumContext, sumColumn } from './column-sum.js';
@@ -70,14 +71,22 @@ export async function openTables(config: Config): Promise<Tables> {
 export function tableService(opening: Promise<Tables>): TableServiceImplementation {
   return {
     async upload({ csvData }, { signal }) {
-      const { ingest } = await opening;
-      const result = await sentenceIfStopped(() => upload(ingest, [csvData], signal));
-      if (typeof result === 'string') return { error: result };
-      return 'fault' in result ? { error: result.fault } : {};
+      const letGo = holdMessage(csvData);
+      try {
+        const { ingest } = await opening;
+        signal.throwIfAborted();
+        const piece = onlyPiece(csvData, letGo);
+        const result = await sentenceIfStopped(() => upload(ingest, piece, signal));
+        if (typeof result === 'string') return { error: result };
+        return 'fault' in result ? { error: result.fault } : {};
+      } finally {
+        letGo();
+      }
     },
 
     async colSum({ column, format }, { signal, trailer }) {
       const { sum } = await opening;
+      signal.throwIfAborted();
       if (!isFormat(format)) {
         return {
           error: `the format ${JSON.stringify(format)} is unknown: csv or parquet is allowed`,
@@ -94,6 +103,15 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
       return { error: `the total of ${JSON.stringify(column)} is ${total}, which is past int64` };
     },
   };
+}
+
+/** Gives the bytes out once, and lets them go when more is asked for: they are on the disk by then. */
+function* onlyPiece(bytes: Uint8Array, letGo: () => void): Generator<Uint8Array> {
+  try {
+    yield bytes;
+  } finally {
+    letGo();
+  }
 }
 
 const isFormat = (format: string): format is Format => format === 'csv' || format === 'parquet';

@@ -1,5 +1,6 @@
 import { setDefaultHighWaterMark } from 'node:stream';
 import type { TableServiceV1Implementation, UploadRequest } from '@tally/stubs';
+import { holdMessage } from '../rpc/held-messages.js';
 import { upload } from './ingest.js';
 import { sentenceIfStopped, type Tables } from './service.js';
 
@@ -11,6 +12,7 @@ export function streamedTableService(opening: Promise<Tables>): TableServiceV1Im
   return {
     async upload(requests, { signal }) {
       const { ingest } = await opening;
+      signal.throwIfAborted();
       const result = await sentenceIfStopped(() =>
         upload(ingest, csvPieces(requests, signal), signal),
       );
@@ -25,7 +27,14 @@ async function* csvPieces(
   requests: AsyncIterable<UploadRequest>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  for await (const { csvData } of requests) yield csvData;
+  for await (const { csvData } of requests) {
+    const letGo = holdMessage(csvData);
+    try {
+      yield csvData;
+    } finally {
+      letGo();
+    }
+  }
   // The pieces of a call that broke off end like those of a complete one.
   signal.throwIfAborted();
 }
