@@ -46,7 +46,7 @@ export const numberOptions = {
   },
   waitingCallsMax: {
     unit: 'calls',
-    fallback: 100,
+    fallback: 40,
     min: 0,
     max: 10_000,
     help: 'most calls that wait for room for their messages; others are refused at once',
@@ -74,7 +74,7 @@ export const numberOptions = {
   },
   callsMax: {
     unit: 'calls',
-    fallback: 1000,
+    fallback: 500,
     min: 1,
     max: 100_000,
     help: 'most calls in progress; others are refused at once',
@@ -88,7 +88,7 @@ export const numberOptions = {
   },
   streamsMax: {
     unit: 'calls',
-    fallback: 32,
+    fallback: 16,
     min: 1,
     max: 10_000,
     help: 'most streamed uploads in progress; others are refused at once',
@@ -172,14 +172,14 @@ export const numberOptions = {
   },
   sumCacheEntries: {
     unit: 'sums',
-    fallback: 100_000,
+    fallback: 15_000,
     min: 0,
     max: 10_000_000,
     help: 'sums of single files that are kept, because files never change; 0 keeps none',
   },
   catalogCacheEntries: {
     unit: 'entries',
-    fallback: 50_000,
+    fallback: 10_000,
     min: 0,
     max: 10_000_000,
     help: 'entries of the catalog (a column of a chunk each) that are kept in memory; 0 keeps none',

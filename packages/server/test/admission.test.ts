@@ -108,18 +108,6 @@ test('of a call that waits no more than its window is read', () =>
     }),
   ));
 
-test('a call that has waited as long as it may is refused', () =>
-  withServer({ args: [...roomFor(1, 5), '--wait-ms-max', '1'] }, (server) =>
-    withSession(server, async (session) => {
-      await halfSent(session);
-      expect(await (await halfSent(session)).ended).toEqual(
-        refusal(
-          /, and this one has waited 1 ms, as long as it may \(--wait-ms-max\); try again later$/,
-        ),
-      );
-    }),
-  ));
-
 test('messages that wait have at most so many bytes together', () =>
   withServer({ args: [...roomFor(1, 5), '--waiting-bytes-max', '150000'] }, (server) =>
     withSession(server, async (session) => {

@@ -8,7 +8,7 @@ import { overloaded } from './overload.js';
 import { dropUnreadRequest } from './unread-request.js';
 
 /** What all messages that fit into a window may have together, if they do not come at once. */
-const smallBytesMax = 4 * 1024 * 1024;
+const smallBytesMax = 2 * 1024 * 1024;
 
 /** Bounds the calls in progress, and the memory of their messages (admission-gate.ts). */
 export function admissionInterceptor(limits: Limits): ServerInterceptor {
