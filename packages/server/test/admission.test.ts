@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import type { ClientHttp2Session } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { Status } from 'nice-grpc';
@@ -318,7 +319,6 @@ test('a connection whose client does not answer is closed, whether it has ever s
   withServer(
     { args: ['--ping-ms', '100', '--ping-timeout-ms', '100'] },
     async (server, { numbers }) => {
-      const { connect: connectTcp } = await import('node:net');
       const silent = connectTcp(server.port, '127.0.0.1');
       silent.resume();
       silent.on('error', () => {});
