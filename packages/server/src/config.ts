@@ -37,6 +37,83 @@ export const numberOptions = {
     max: 512 * MiB,
     help: 'largest request message, so the largest CSV file of one /Table/Upload call',
   },
+  admittedBytesMax: {
+    unit: 'bytes',
+    fallback: 64 * MiB,
+    min: 64 * 1024,
+    max: 4096 * MiB,
+    help: 'most memory of request messages of more than 64 KiB; others wait, unread',
+  },
+  waitingCallsMax: {
+    unit: 'calls',
+    fallback: 40,
+    min: 0,
+    max: 10_000,
+    help: 'most calls that wait for room for their messages; others are refused at once',
+  },
+  waitingBytesMax: {
+    unit: 'bytes',
+    fallback: 1024 * MiB,
+    min: 64 * 1024,
+    max: 1024 * 1024 * MiB,
+    help: 'most bytes of the messages that wait, none of which is read',
+  },
+  waitMsMax: {
+    unit: 'ms',
+    fallback: 30_000,
+    min: 1,
+    max: 3_600_000,
+    help: 'longest wait for room for a message; then the call is refused',
+  },
+  messageBytesPerSecondMin: {
+    unit: 'bytes a second',
+    fallback: 256 * 1024,
+    min: 1,
+    max: 1024 * MiB,
+    help: 'slowest a message of more than 16 KiB may come while others wait for its room',
+  },
+  callsMax: {
+    unit: 'calls',
+    fallback: 500,
+    min: 1,
+    max: 100_000,
+    help: 'most calls in progress; others are refused at once',
+  },
+  connectionCallsMax: {
+    unit: 'calls',
+    fallback: 100,
+    min: 1,
+    max: 100_000,
+    help: "most calls in progress of one connection; its client's library keeps others back",
+  },
+  streamsMax: {
+    unit: 'calls',
+    fallback: 16,
+    min: 1,
+    max: 10_000,
+    help: 'most streamed uploads in progress; others are refused at once',
+  },
+  connectionsMax: {
+    unit: 'connections',
+    fallback: 1100,
+    min: 1,
+    max: 100_000,
+    help: 'most connections; others are closed as soon as they are made',
+  },
+  pingMs: {
+    unit: 'ms',
+    fallback: 20_000,
+    min: 100,
+    max: 3_600_000,
+    help: 'how often each connection is asked whether its client is still there',
+  },
+  pingTimeoutMs: {
+    unit: 'ms',
+    fallback: 10_000,
+    min: 100,
+    max: 3_600_000,
+    help: 'how long a client may take to answer that; then its connection is closed',
+  },
   keyBytesMax: {
     unit: 'bytes of UTF-8',
     fallback: 1024,
@@ -95,14 +172,14 @@ export const numberOptions = {
   },
   sumCacheEntries: {
     unit: 'sums',
-    fallback: 100_000,
+    fallback: 15_000,
     min: 0,
     max: 10_000_000,
     help: 'sums of single files that are kept, because files never change; 0 keeps none',
   },
   catalogCacheEntries: {
     unit: 'entries',
-    fallback: 50_000,
+    fallback: 10_000,
     min: 0,
     max: 10_000_000,
     help: 'entries of the catalog (a column of a chunk each) that are kept in memory; 0 keeps none',
@@ -113,20 +190,6 @@ export const numberOptions = {
     min: 16,
     max: 65_536,
     help: 'most table files open at once; uploads past it wait for their turn',
-  },
-  pingMs: {
-    unit: 'ms',
-    fallback: 20_000,
-    min: 100,
-    max: 3_600_000,
-    help: 'how often each connection is asked whether its client is still there',
-  },
-  pingTimeoutMs: {
-    unit: 'ms',
-    fallback: 10_000,
-    min: 100,
-    max: 3_600_000,
-    help: 'how long a client may take to answer that; then its connection is closed',
   },
   factorialThreads: {
     unit: 'threads',
@@ -181,7 +244,7 @@ export interface Config extends Limits {
 const serviceNames: readonly ServiceName[] = ['numbers', 'tables'];
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
-const flagOf = (name: string) => `--${kebab(name)}`;
+export const flagOf = (name: string) => `--${kebab(name)}`;
 const variableOf = (name: string) => `TALLY_${kebab(name).replaceAll('-', '_').toUpperCase()}`;
 
 const withThousands = (n: number) => n.toLocaleString('en-US');
@@ -309,9 +372,19 @@ export function readConfig(argv: readonly string[], { exitOverride = false } = {
         'the threads of --table-threads that run conversions.',
     );
   }
+  // Someone who asks for larger messages has asked for room for one.
+  const admittedBytesMax: number =
+    given.admittedBytesMax ?? Math.max(numbers.admittedBytesMax, numbers.messageBytesMax);
+  if (admittedBytesMax < numbers.messageBytesMax) {
+    program.error(
+      `error: --admitted-bytes-max is ${admittedBytesMax}: at least ${numbers.messageBytesMax} is ` +
+        'needed, the largest message of --message-bytes-max.',
+    );
+  }
   return {
     ...numbers,
     conversionsMax,
+    admittedBytesMax,
     host: given.host,
     dataDir: given.dataDir ?? userPath('tally-data'),
     services: given.services ?? serviceNames,

@@ -64,6 +64,14 @@ describe('--help', () => {
   });
 });
 
+/** What else must be set for an option to have any value of its range. */
+const needed: { readonly [name: string]: readonly string[] } = {
+  // Conversions need threads to run on.
+  conversionsMax: ['--table-threads', '64'],
+  // The largest message must be let in.
+  admittedBytesMax: ['--message-bytes-max', '65536'],
+};
+
 describe('the configuration', () => {
   afterEach(() => {
     vi.unstubAllEnvs();
@@ -71,13 +79,12 @@ describe('the configuration', () => {
 
   it.each(options)('takes $name from $flag and $variable; the flag wins', (option) => {
     const { name, flag, variable, min, max, fallback } = option;
-    // Conversions need threads to run on.
-    const threads = name === 'conversionsMax' ? ['--table-threads', '64'] : [];
-    expect(config(...threads)[name]).toBe(fallback);
-    expect(config(...threads, flag, String(max))[name]).toBe(max);
+    const others = needed[name] ?? [];
+    expect(config(...others)[name]).toBe(fallback);
+    expect(config(...others, flag, String(max))[name]).toBe(max);
     vi.stubEnv(variable, String(min));
-    expect(config(...threads)[name]).toBe(min);
-    expect(config(...threads, flag, String(max))[name]).toBe(max);
+    expect(config(...others)[name]).toBe(min);
+    expect(config(...others, flag, String(max))[name]).toBe(max);
   });
 
   it.each(options)('refuses a $name that is no whole number in its range', (option) => {
@@ -116,6 +123,14 @@ describe('the configuration', () => {
     expect(config('--table-threads', '1').conversionsMax).toBe(1);
     expect(() => config('--table-threads', '1', '--conversions-max', '2')).toThrow(
       '--conversions-max is 2: at most 1 is allowed',
+    );
+  });
+
+  it('has room for the largest message', () => {
+    const larger = 64 * 1024 * 1024 + 1;
+    expect(config('--message-bytes-max', String(larger)).admittedBytesMax).toBe(larger);
+    expect(() => config('--admitted-bytes-max', String(larger - 2))).toThrow(
+      '--admitted-bytes-max is 67108863: at least 67108864 is needed',
     );
   });
 

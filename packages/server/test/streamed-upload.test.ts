@@ -283,7 +283,7 @@ test('a call that is cancelled while its file is converted keeps nothing', () =>
   }));
 
 test('streams that stand still keep no other upload waiting, however few files may be open', async () => {
-  const args = ['--open-files-max', String(numberOptions.openFilesMax.min)];
+  const args = ['--open-files-max', String(numberOptions.openFilesMax.min), '--streams-max', '31'];
   await withServer({ args }, async (server, { table, streamed }) => {
     // More than files may be open.
     const streams = Array.from({ length: 30 }, () => openStream(streamed));

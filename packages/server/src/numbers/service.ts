@@ -1,7 +1,7 @@
 import type { FactRequest, FactResponse, SetNumRequest, SetNumResponse } from '@tally/stubs';
 import { ServerError, Status } from 'nice-grpc';
 import type { Config } from '../config.js';
-import type { ShortMethod } from '../rpc/short-calls.js';
+import { type ShortMethod, throwIfOver } from '../rpc/short-calls.js';
 import { fromBigEndian } from './factorial.js';
 import { createFactorials, type Factorials } from './factorials.js';
 import { type NumberStore, openNumberStore } from './store.js';
@@ -38,9 +38,10 @@ export interface NumStore {
 /** The existing clients' NumStore; calls wait until `opening` has resolved. */
 export function numStoreService(opening: Promise<Numbers>, config: Config): NumStore {
   return {
-    async setNum({ key, value }) {
+    async setNum({ key, value }, call) {
       checkKey(key, config.keyBytesMax);
       const { store } = await opening;
+      throwIfOver(call);
       const total = await store.set(key, value);
       if (total === undefined) {
         throw new ServerError(
@@ -51,9 +52,10 @@ export function numStoreService(opening: Promise<Numbers>, config: Config): NumS
       return { total };
     },
 
-    async fact({ key }) {
+    async fact({ key }, call) {
       checkKey(key, config.keyBytesMax);
       const { store, factorials } = await opening;
+      throwIfOver(call);
       const n = store.get(key);
       if (n === undefined) return { error: `no number is called ${quoted(key)}: set it first` };
       const fault = factorialFault(key, n, config.factorialMax);

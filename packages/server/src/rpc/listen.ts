@@ -7,6 +7,8 @@ import {
 import type { Server } from 'nice-grpc';
 import type { Config } from '../config.js';
 import { StartError } from '../start-error.js';
+import { admissionInterceptor } from './admission.js';
+import { limitConnections } from './connections.js';
 import { messageSizeInterceptor } from './message-size.js';
 import { type ShortMethods, shortCallInterceptor } from './short-calls.js';
 import { wholeRequestInterceptor } from './whole-requests.js';
@@ -19,12 +21,17 @@ export function rpcOptions(config: Config, shortMethods: ShortMethods): ChannelO
     'grpc.so_reuseport': 0,
     // 'grpc.enable_channelz' stays on, at some µs a call: without it, grpc-js 1.14.7 does not know
     // which sessions `forceShutdown` has to end.
-    // Also ends connections that have broken HTTP/2: to some faults Node 20 says GOAWAY, and then
-    // neither closes its socket nor sees that the client's is closed.
+    // Beyond that a client's own library keeps calls back.
+    'grpc.max_concurrent_streams': config.connectionCallsMax,
+    // Ends connections that have gone without a word, those that never spoke HTTP/2, and those that
+    // have broken it: to some faults Node 20 says GOAWAY, and then neither closes its socket nor
+    // sees that the client's is closed.
     'grpc.keepalive_time_ms': config.pingMs,
     'grpc.keepalive_timeout_ms': config.pingTimeoutMs,
     interceptors: [
-      messageSizeInterceptor(config.messageBytesMax),
+      // First: what it refuses nobody else is to see.
+      admissionInterceptor(config),
+      messageSizeInterceptor(config),
       wholeRequestInterceptor,
       shortCallInterceptor(shortMethods),
     ],
@@ -33,12 +40,13 @@ export function rpcOptions(config: Config, shortMethods: ShortMethods): ChannelO
 }
 
 /** Binds the port and resolves to it. Throws StartError. */
-export async function listen(rpc: Server, { host, port }: Config): Promise<number> {
+export async function listen(rpc: Server, config: Config): Promise<number> {
+  const { host, port } = config;
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   // grpc-js would print its own line on why it cannot listen, beside our sentence.
   if (process.env.GRPC_VERBOSITY === undefined) setLogVerbosity(logVerbosity.NONE);
   try {
-    return await rpc.listen(address);
+    return await limitConnections(config.connectionsMax, () => rpc.listen(address));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     if (reason.includes('EADDRINUSE')) {

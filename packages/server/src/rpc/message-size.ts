@@ -1,31 +1,64 @@
-import { type ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
-import { TableDefinition, TableServiceDefinition } from '@tally/stubs';
+import { type ServerInterceptor, status } from '@grpc/grpc-js';
+import { NumStoreDefinition, TableDefinition, TableServiceDefinition } from '@tally/stubs';
+import type { Limits } from '../config.js';
+import { internalsOf } from './grpc-call.js';
+import { dropUnreadRequest } from './unread-request.js';
+
+type SizeLimits = Pick<Limits, 'messageBytesMax'>;
+
+/** A request of a key or a name, with room to spare: as much as a window of HTTP/2 takes. */
+const shortRequestBytesMax = 64 * 1024;
+
+/** The calls that carry no data, by their path. */
+const shortRequests: ReadonlySet<string> = new Set([
+  ...Object.values(NumStoreDefinition.methods).map(({ name }) => pathOf(NumStoreDefinition, name)),
+  pathOf(TableDefinition, TableDefinition.methods.colSum.name),
+]);
+
+/** The largest message of a call. */
+export function messageBytesMaxOf(path: string, { messageBytesMax }: SizeLimits): number {
+  return shortRequests.has(path)
+    ? Math.min(messageBytesMax, shortRequestBytesMax)
+    : messageBytesMax;
+}
+
+function pathOf({ fullName }: { readonly fullName: string }, method: string): string {
+  return `/${fullName}/${method}`;
+}
 
 /**
  * Gives the refusal of a message over the size limit a sentence that says what is allowed.
  *
  * grpc-js refuses such a message before any handler or responder sees it, by calling
- * `sendStatus` on its own innermost call object, so that is where the text is changed.
+ * `sendStatus` on its own innermost call object, so that is where the text is changed. Whatever the
+ * status, it ends the stream of a request that is not complete.
  */
-export function messageSizeInterceptor(messageBytesMax: number): ServerInterceptor {
-  const allowed = `at most ${messageBytesMax} are allowed (--message-bytes-max of the server)`;
-  return ({ path }, call) => {
-    const instead = insteadOf[path] ?? '';
+export function messageSizeInterceptor(limits: SizeLimits): ServerInterceptor {
+  return ({ path }, innerCall) => {
+    const call = internalsOf(innerCall);
     const sendStatus = call.sendStatus.bind(call);
     call.sendStatus = (sent) => {
       const size = sent.code === status.RESOURCE_EXHAUSTED && refusedSize(sent.details ?? '');
-      if (!size) return sendStatus(sent);
-      sendStatus({ ...sent, details: `the request has ${size}: ${allowed}${instead}` });
+      sendStatus(size ? { ...sent, details: sentence(size, path, limits) } : sent);
+      dropUnreadRequest(call);
     };
     // The call as it is: one wrapped around it would cost a tenth of a whole cached Fact.
-    return call as ServerInterceptingCall;
+    return call;
   };
+}
+
+function sentence(size: string, path: string, limits: SizeLimits): string {
+  const most = messageBytesMaxOf(path, limits);
+  const limit = shortRequests.has(path)
+    ? 'for this call'
+    : `(--message-bytes-max of the server)${insteadOf[path] ?? ''}`;
+  return `the request has ${size}: at most ${most} are allowed ${limit}`;
 }
 
 /** What a client can do whose message is too large, by the path of its call. */
 const insteadOf: Readonly<Record<string, string>> = {
-  [`/${TableDefinition.fullName}/${TableDefinition.methods.upload.name}`]:
-    `; /${TableServiceDefinition.fullName}/${TableServiceDefinition.methods.upload.name} ` +
+  [pathOf(TableDefinition, TableDefinition.methods.upload.name)]:
+    `; ${pathOf(TableServiceDefinition, TableServiceDefinition.methods.upload.name)} ` +
     'takes files of any size',
 };
 

@@ -1,9 +1,20 @@
-import { type ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+import { type ServerInterceptor, status } from '@grpc/grpc-js';
 import { ServerError, Status } from 'nice-grpc';
 import { statusOf } from './errors.js';
+import { type Call, type GrpcCall, internalsOf } from './grpc-call.js';
 
-/** A unary method that needs nothing of its call but the request. */
-export type ShortMethod<Request, Response> = (request: Request) => Promise<Response>;
+/** What a short method may know of its call: grpc-js's says it one way, nice-grpc's the other. */
+export interface ShortCall {
+  /** Whether nobody waits for the answer any more. */
+  readonly cancelled?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** A unary method that needs nothing of its call but the request, and whether to go on. */
+export type ShortMethod<Request, Response> = (
+  request: Request,
+  call: ShortCall,
+) => Promise<Response>;
 
 /** Short methods by their path, `/<service>/<method>`. */
 export type ShortMethods = Map<string, ShortMethod<never, unknown>>;
@@ -24,7 +35,6 @@ export function addShortMethods<Name extends string>(
   }
 }
 
-type Call = Parameters<ServerInterceptor>[1];
 type Listener = Parameters<Call['start']>[0];
 
 /**
@@ -35,18 +45,23 @@ type Listener = Parameters<Call['start']>[0];
  * methods, decodes their requests and encodes their answers; all others pass through it.
  */
 export function shortCallInterceptor(methods: ShortMethods): ServerInterceptor {
-  return ({ path }, call) => {
+  return ({ path }, innerCall) => {
+    const call = internalsOf(innerCall);
     const method = methods.get(path);
     if (method !== undefined) {
       const start = call.start.bind(call);
       call.start = () => start(answering(call, path, method));
     }
     // The call as it is: another one wrapped around it costs time too.
-    return call as ServerInterceptingCall;
+    return call;
   };
 }
 
-function answering(call: Call, path: string, method: ShortMethod<never, unknown>): Listener {
+function answering(
+  call: Call & GrpcCall,
+  path: string,
+  method: ShortMethod<never, unknown>,
+): Listener {
   let request: unknown;
   return {
     onReceiveMetadata: () => call.startRead(),
@@ -64,14 +79,14 @@ function answering(call: Call, path: string, method: ShortMethod<never, unknown>
 }
 
 async function answer(
-  call: Call,
+  call: Call & GrpcCall,
   path: string,
   method: ShortMethod<never, unknown>,
   request: unknown,
 ): Promise<void> {
   try {
     if (request === undefined) throw noRequest(path);
-    const response = await method(request as never);
+    const response = await method(request as never, call);
     // Not after the message has been written: both leave in one packet.
     call.sendMessage(response, () => {});
     call.sendStatus({ code: status.OK, details: 'OK' });
@@ -85,6 +100,12 @@ const twoRequests = (path: string) =>
     Status.UNIMPLEMENTED,
     `the call of ${path} has more than one request message: nothing was done`,
   );
+
+/** Ends a short method that has waited, and that nobody waits for any more. */
+export function throwIfOver({ cancelled, signal }: ShortCall): void {
+  // Nobody sees it: the call has its status, or its stream is gone.
+  if (cancelled || signal?.aborted) throw new ServerError(Status.CANCELLED, 'the call is over');
+}
 
 const noRequest = (path: string) =>
   new ServerError(Status.UNIMPLEMENTED, `the call of ${path} has no request message`);

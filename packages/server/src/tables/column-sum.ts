@@ -4,6 +4,7 @@ import type { ColumnEntry } from './chunk-index.js';
 import type { ChunkLimits } from './csv-faults.js';
 import type { TableFolders } from './files.js';
 import type { TablePool } from './pool.js';
+import { createStop, setStop, stoppedBy } from './stop.js';
 import type { SumCache } from './sum-cache.js';
 import type { ColumnFile } from './worker.js';
 
@@ -109,8 +110,8 @@ async function sumParts(
 ): Promise<SumResult> {
   const { pool, limits, parallel, cache } = context;
   const batches = batchesOf(parts, parallel);
-  // Shared with the threads: they look at it between pieces of a file.
-  const stop = new Int32Array(new SharedArrayBuffer(4));
+  // The threads look at it between pieces of a file.
+  const stop = createStop();
   let total = 0n;
   let error: string | undefined;
 
@@ -124,7 +125,7 @@ async function sumParts(
         const where = `in chunk ${number}, ${result.fault}`;
         error ??= `column ${JSON.stringify(column)} cannot be summed: ${where}`;
         // The others need not go on.
-        Atomics.store(stop, 0, 1);
+        setStop(stop);
         continue;
       }
       for (const [i, sum] of result.sums.entries()) {
@@ -134,13 +135,7 @@ async function sumParts(
     }
   }
 
-  const onAbort = () => Atomics.store(stop, 0, 1);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    await Promise.all(Array.from({ length: parallel }, takeBatches));
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+  await stoppedBy(signal, stop, () => Promise.all(Array.from({ length: parallel }, takeBatches)));
   signal.throwIfAborted();
   if (error !== undefined) return { error };
   const filesChecked = parts.filter(({ file }) => file.crc32c !== undefined).length;

@@ -6,6 +6,7 @@ import { type Growth, SlowGrowthError, waitForGrowth } from './growth.js';
 import { csvRows, csvTextStart, type Piece, readPieces, wholeFile } from './kernel.js';
 import { type ColumnRange, createParquetFile, type ParquetFile } from './parquet-file.js';
 import { type ChunkPlan, planChunk, type ScannedColumn, type TableField } from './schema.js';
+import { type Stop, throwIfStopped } from './stop.js';
 
 /** A CSV file, and how it is to be written as Parquet. */
 export interface Conversion {
@@ -17,6 +18,7 @@ export interface Conversion {
   readonly limits: ChunkLimits;
   /** Given if the CSV file is still being written. */
   readonly growth?: Growth | undefined;
+  readonly stop: Stop;
 }
 
 /** What a conversion has found and written. */
@@ -39,13 +41,13 @@ const pieceBytes = 256 * 1024;
  *
  * Each column's type is that of all its values. Most often that of the first ones tells: then one
  * pass over the file is enough. Where a later value contradicts, the file is scanned whole for its
- * types, and converted by them. Throws CsvFault.
+ * types, and converted by them. Throws CsvFault, and StoppedError.
  *
  * A file that grows is read in one pass as its bytes come. Throws SlowGrowthError if they come
  * slowly, or if one pass is not enough: then it is to be converted when it is complete.
  */
 export async function convertToParquet(conversion: Conversion): Promise<ConvertedChunk> {
-  const { csvPath, parquetPath, fields, limits, growth } = conversion;
+  const { csvPath, parquetPath, fields, limits, growth, stop } = conversion;
   const csv = openSync(csvPath, 'r');
   const parquet = openSync(parquetPath, 'w');
   try {
@@ -56,7 +58,8 @@ export async function convertToParquet(conversion: Conversion): Promise<Converte
     const extentAt =
       growth === undefined ? wholeFile(csv) : (position: number) => waitForGrowth(growth, position);
     const rows = csvRows(limits);
-    const pieces = () => readPieces(csv, rows.input, csvTextStart(csv), extentAt, pieceBytes);
+    const pieces = () =>
+      untilStopped(readPieces(csv, rows.input, csvTextStart(csv), extentAt, pieceBytes), stop);
     for (const isWhole of [false, true]) {
       const types = scanTypes(rows, pieces(), names.length, isWhole);
       if (types === 'fault') throw findFault(csv, limits);
@@ -72,6 +75,14 @@ export async function convertToParquet(conversion: Conversion): Promise<Converte
   } finally {
     closeSync(parquet);
     closeSync(csv);
+  }
+}
+
+/** Pieces as they come; throws StoppedError instead of the next once nobody waits. */
+function* untilStopped(pieces: Iterable<Piece>, stop: Stop): Generator<Piece> {
+  for (const piece of pieces) {
+    throwIfStopped(stop);
+    yield piece;
   }
 }
 

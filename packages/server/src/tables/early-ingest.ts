@@ -1,5 +1,6 @@
 import { breakOffGrowth, completeGrowth, createGrowth, grow } from './growth.js';
 import type { IngestContext } from './ingest.js';
+import type { Stop } from './stop.js';
 import type { Fault, IngestedChunk, IngestTask } from './worker.js';
 
 /** Where an upload's files are while it is in progress, and where they stay. */
@@ -30,13 +31,14 @@ const earlyBytesMin = 8 * 1024 * 1024;
 export function createEarlyIngest(
   { catalog, pool, limits, sync, early }: IngestContext,
   files: IngestFiles,
+  stop: Stop,
 ): EarlyIngest {
   const growth = createGrowth();
   let ingested: Promise<IngestedChunk | Fault | undefined> | undefined;
 
   async function start(): Promise<IngestedChunk | Fault | undefined> {
     const fields = await catalog.fields();
-    return pool.ingest({ ...files, fields, limits, sync, growth });
+    return pool.ingest({ ...files, fields, limits, sync, growth, stop });
   }
 
   return {

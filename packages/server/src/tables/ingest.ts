@@ -10,6 +10,7 @@ import { createEarlyIngest, type IngestFiles } from './early-ingest.js';
 import type { TableFolders } from './files.js';
 import type { TablePool } from './pool.js';
 import { type Pieces, spool } from './spool.js';
+import { createStop, type Stop, setStop, stoppedBy } from './stop.js';
 import type { Fault, IngestedChunk } from './worker.js';
 
 /** What an upload needs of its table. */
@@ -61,20 +62,22 @@ export async function upload(
     csvPath: path.join(folders.csv, `${id}.csv`),
     parquetPath: path.join(folders.parquet, `${id}.parquet`),
   };
-  const early = createEarlyIngest(context, files);
+  // The thread that converts the file looks at it between two pieces.
+  const stop = createStop();
+  const early = createEarlyIngest(context, files, stop);
   const { grow: onGrowth, complete: onWritten } = early;
   let committed = false;
   let mayBeInLog = false;
   try {
     const spooled = await spool(files.spoolPath, csv, { slots, sync, onGrowth, onWritten });
-    let chunk = await early.ingested();
+    let chunk = await stoppedBy(signal, stop, early.ingested);
     // Another upload may give a new column another type meanwhile; then this one is planned
     // again. Types are few, so this ends.
     for (let task = files; ; task = { ...files, spoolPath: files.csvPath }) {
       signal.throwIfAborted();
-      chunk ??= await ingestComplete(context, task);
-      if ('fault' in chunk) return chunk;
+      chunk ??= await stoppedBy(signal, stop, () => ingestComplete(context, task, stop));
       signal.throwIfAborted();
+      if ('fault' in chunk) return chunk;
       if (chunk.csvBytes !== spooled.bytes) {
         const sizes = `${spooled.bytes} bytes came, but the CSV file has ${chunk.csvBytes}`;
         throw new Error(`the disk lost or added bytes: ${sizes}`);
@@ -84,6 +87,7 @@ export async function upload(
       chunk = undefined;
     }
   } catch (error) {
+    setStop(stop);
     mayBeInLog = error instanceof UncertainCommitError || error instanceof UnseenCommitError;
     throw error;
   } finally {
@@ -97,9 +101,10 @@ export async function upload(
 async function ingestComplete(
   { catalog, pool, limits, sync }: IngestContext,
   files: IngestFiles,
+  stop: Stop,
 ): Promise<IngestedChunk | Fault> {
   const fields = await catalog.fields();
-  const chunk = await pool.ingest({ ...files, fields, limits, sync });
+  const chunk = await pool.ingest({ ...files, fields, limits, sync, stop });
   if (chunk === undefined) throw new Error('a complete file was taken for one that grows');
   return chunk;
 }

@@ -4,6 +4,7 @@ import { compileKernels } from '@tally/kernels';
 import { Piscina, type PiscinaTask, queueOptionsSymbol } from 'piscina';
 import { allStarted, createThreadStarts } from '../thread-starts.js';
 import type { ColumnRange } from './parquet-file.js';
+import { isStopped, type Stop } from './stop.js';
 import type { Fault, FileSums, IngestedChunk, IngestTask, RangesTask, SumTask } from './worker.js';
 
 /** The threads that work on table files. */
@@ -48,13 +49,20 @@ export async function createTablePool(threads: number, conversionsMax: number): 
     resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 48 },
   });
   const runInTurn = createLanes({ ingest: conversionsMax, sum: threads - conversionsMax });
+  const start = (lane: Lane, name: string, task: object) =>
+    piscina.run({ ...task, [queueOptionsSymbol]: { lane } }, { name });
   const run = <T>(kind: Lane, name: string, task: object) =>
-    runInTurn(kind, (lane) =>
-      piscina.run({ ...task, [queueOptionsSymbol]: { lane } }, { name }),
+    runInTurn(kind, (lane) => start(lane, name, task)) as Promise<T>;
+  /** Starts a task when its turn comes, unless nobody waits for it by then. */
+  const runWanted = <T>(kind: Lane, task: { readonly stop: Stop }) =>
+    runInTurn(kind, async (lane) =>
+      isStopped(task.stop)
+        ? { fault: 'the call was cancelled', index: 0 }
+        : start(lane, kind, task),
     ) as Promise<T>;
   return {
-    ingest: (task) => run('ingest', 'ingest', task),
-    sum: (task) => run('sum', 'sum', task),
+    ingest: (task) => runWanted('ingest', task),
+    sum: (task) => runWanted('sum', task),
     ranges: (task) => run('sum', 'ranges', task),
     async close() {
       await allStarted(starts, threads);

@@ -3,6 +3,7 @@ import type { TableServiceImplementation } from '@tally/stubs';
 import { Mutex } from 'async-mutex';
 import type { Config } from '../config.js';
 import { systemErrorSentence } from '../rpc/errors.js';
+import { holdMessage } from '../rpc/held-messages.js';
 import { type Catalog, openCatalog, TableStoppedError, UnseenCommitError } from './catalog.js';
 import { openChunkIndex } from './chunk-index.js';
 import { type Format, type SumContext, sumColumn } from './column-sum.js';
@@ -70,13 +71,21 @@ export async function openTables(config: Config): Promise<Tables> {
 export function tableService(opening: Promise<Tables>): TableServiceImplementation {
   return {
     async upload({ csvData }, { signal }) {
-      const { ingest } = await opening;
-      const result = await uploadOrSentence(ingest, [csvData], signal, '/Table/Upload');
-      return typeof result === 'string' ? { error: result } : {};
+      const letGo = holdMessage(csvData);
+      try {
+        const { ingest } = await opening;
+        signal.throwIfAborted();
+        const piece = onlyPiece(csvData, letGo);
+        const result = await uploadOrSentence(ingest, piece, signal, '/Table/Upload');
+        return typeof result === 'string' ? { error: result } : {};
+      } finally {
+        letGo();
+      }
     },
 
     async colSum({ column, format }, { metadata, signal, trailer }) {
       const { sum } = await opening;
+      signal.throwIfAborted();
       if (!isFormat(format)) {
         return {
           error: `the format ${JSON.stringify(format)} is unknown: csv or parquet is allowed`,
@@ -106,6 +115,15 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
 
 /** Metadata of a request: whether the checksums of files are compared before they are summed. */
 const checkedKey = 'tally-verify-checksums';
+
+/** Gives the bytes out once, and lets them go when more is asked for: they are on the disk by then. */
+function* onlyPiece(bytes: Uint8Array, letGo: () => void): Generator<Uint8Array> {
+  try {
+    yield bytes;
+  } finally {
+    letGo();
+  }
+}
 
 const isFormat = (format: string): format is Format => format === 'csv' || format === 'parquet';
 

@@ -3,7 +3,7 @@ import type { Semaphore } from 'async-mutex';
 import { syncPath } from '../sync-path.js';
 import { appendToFile } from './files.js';
 
-/** The bytes of a file in the order of the file, all there already or still on their way. */
+/** The bytes of a file in the order of the file, all there already, in one piece or more, or on their way. */
 export type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** How many bytes of small pieces are gathered for one write: what each stream may hold back. */
@@ -75,11 +75,17 @@ export async function spool(file: string, pieces: Pieces, options: SpoolOptions)
 }
 
 /**
- * The same bytes in pieces of useful size, and at least one, which may be empty.
+ * The same bytes in pieces of useful size, and at least one, which may be empty; what is there
+ * already stays as it is.
  *
  * What it yields is overwritten once the next piece is asked for.
  */
 async function* gathered(pieces: Pieces): AsyncGenerator<Uint8Array> {
+  if (Symbol.iterator in pieces) {
+    // All there already: there is nothing to wait for, and no reason for a copy.
+    yield* pieces;
+    return;
+  }
   let buffer: Uint8Array | undefined;
   let used = 0;
   let isEmpty = true;

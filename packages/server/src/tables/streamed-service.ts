@@ -1,5 +1,6 @@
 import { setDefaultHighWaterMark } from 'node:stream';
 import type { TableServiceV1Implementation, UploadRequest } from '@tally/stubs';
+import { holdMessage } from '../rpc/held-messages.js';
 import { type Tables, uploadOrSentence } from './service.js';
 
 /** tally.v1's TableService; calls wait until `opening` has resolved. */
@@ -10,6 +11,7 @@ export function streamedTableService(opening: Promise<Tables>): TableServiceV1Im
   return {
     async upload(requests, { signal }) {
       const { ingest } = await opening;
+      signal.throwIfAborted();
       const pieces = csvPieces(requests, signal);
       const result = await uploadOrSentence(
         ingest,
@@ -27,7 +29,14 @@ async function* csvPieces(
   requests: AsyncIterable<UploadRequest>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  for await (const { csvData } of requests) yield csvData;
+  for await (const { csvData } of requests) {
+    const letGo = holdMessage(csvData);
+    try {
+      yield csvData;
+    } finally {
+      letGo();
+    }
+  }
   // The pieces of a call that broke off end like those of a complete one.
   signal.throwIfAborted();
 }

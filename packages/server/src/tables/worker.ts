@@ -11,6 +11,7 @@ import { type Growth, SlowGrowthError } from './growth.js';
 import type { ColumnRange } from './parquet-file.js';
 import { readColumnRanges, sumParquetColumn } from './parquet-sum.js';
 import type { TableField } from './schema.js';
+import { type Stop, StoppedError, throwIfStopped } from './stop.js';
 
 reportStart(workerData.starts);
 
@@ -36,6 +37,7 @@ export interface IngestTask {
   readonly growth?: Growth;
   /** Whether both files must survive a power loss before the answer. */
   readonly sync: boolean;
+  readonly stop: Stop;
 }
 
 /** A chunk whose two files are in their place, but which no log knows yet. */
@@ -49,7 +51,7 @@ export interface IngestedChunk extends ConvertedChunk {
  * Undefined: the file grows, and can only be converted once it is complete.
  */
 export async function ingest(task: IngestTask): Promise<IngestedChunk | Fault | undefined> {
-  const { spoolPath, parquetSpoolPath, fields, limits, growth, sync } = task;
+  const { spoolPath, parquetSpoolPath, fields, limits, growth, sync, stop } = task;
   let chunk: ConvertedChunk;
   try {
     chunk = await convertToParquet({
@@ -58,9 +60,12 @@ export async function ingest(task: IngestTask): Promise<IngestedChunk | Fault | 
       fields,
       limits,
       growth,
+      stop,
     });
+    throwIfStopped(stop);
   } catch (error) {
     if (error instanceof SlowGrowthError) return undefined;
+    if (error instanceof StoppedError) return { fault: error.message };
     // A fault in a file that grows may be where it ends for now.
     if (error instanceof CsvFault)
       return growth === undefined ? { fault: error.message } : undefined;
@@ -112,8 +117,7 @@ export type ColumnFile = {
 export interface SumTask {
   readonly files: readonly ColumnFile[];
   readonly limits: ChunkLimits;
-  /** Shared: once it is not 0, nobody waits for the answer. */
-  readonly stop: Int32Array;
+  readonly stop: Stop;
 }
 
 /** The exact sum of each file of a task. */
@@ -143,20 +147,16 @@ function faultOf(error: unknown, format: ColumnFile['format']): string {
   return `${file} is damaged: ${error instanceof Error ? error.message : error}`;
 }
 
-class StoppedError extends Error {}
-
 async function sumFile(file: ColumnFile, { limits, stop }: SumTask): Promise<bigint> {
-  const throwIfStopped = () => {
-    if (Atomics.load(stop, 0) !== 0) throw new StoppedError('the sum was cancelled');
-  };
-  throwIfStopped();
+  const checkStop = () => throwIfStopped(stop);
+  checkStop();
   const fd = openSync(file.path, 'r');
   try {
-    if (file.crc32c !== undefined) checkFileCrc32c(fd, file.crc32c, throwIfStopped);
+    if (file.crc32c !== undefined) checkFileCrc32c(fd, file.crc32c, checkStop);
     if (file.format === 'csv') {
-      return sumCsvColumn(fd, file.column, file.columns, limits, throwIfStopped);
+      return sumCsvColumn(fd, file.column, file.columns, limits, checkStop);
     }
-    return await sumParquetColumn(fd, file.field, file.ranges, throwIfStopped);
+    return await sumParquetColumn(fd, file.field, file.ranges, checkStop);
   } finally {
     closeSync(fd);
   }

@@ -1,0 +1,80 @@
+import type { ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
+import { flagOf, type Limits } from '../config.js';
+import { AdmissionGate, type Refusal } from './admission-gate.js';
+import { type GrpcCall, internalsOf } from './grpc-call.js';
+import { type Gates, MessageDecoder, windowBytes } from './message-decoder.js';
+import { messageBytesMaxOf } from './message-size.js';
+import { overloaded } from './overload.js';
+import { dropUnreadRequest } from './unread-request.js';
+
+/** What all messages that fit into a window may have together, if they do not come at once. */
+const smallBytesMax = 2 * 1024 * 1024;
+
+/** Bounds the calls in progress, and the memory of their messages (admission-gate.ts). */
+export function admissionInterceptor(limits: Limits): ServerInterceptor {
+  const { callsMax, streamsMax } = limits;
+  const gates = createGates(limits);
+  let calls = 0;
+  let streams = 0;
+  return ({ path, requestStream }, innerCall) => {
+    const call = internalsOf(innerCall);
+    if (calls >= callsMax) {
+      return refused(call, `the server has ${callsMax} calls in progress, ${atMost('callsMax')}`);
+    }
+    if (requestStream && streams >= streamsMax) {
+      return refused(call, `${streamsMax} streams are being sent, ${atMost('streamsMax')}`);
+    }
+    calls++;
+    if (requestStream) streams++;
+    const onRefused = (limit: Refusal, isSmall: boolean) =>
+      call.sendStatus(overloaded(sentences[limit](limits, isSmall)));
+    const decoder = new MessageDecoder(call, messageBytesMaxOf(path, limits), gates, onRefused);
+    call.decoder = decoder;
+    call.stream.once('close', () => {
+      calls--;
+      if (requestStream) streams--;
+      decoder.close();
+    });
+    return call;
+  };
+}
+
+function createGates(limits: Limits): Gates {
+  const { admittedBytesMax } = limits;
+  return {
+    small: new AdmissionGate({ ...limits, bytesMax: smallBytesMax }),
+    large: new AdmissionGate({ ...limits, bytesMax: admittedBytesMax }),
+    largeBytesMax: admittedBytesMax,
+  };
+}
+
+/** Answers a call before anybody, this file's interceptor included, has seen anything of it. */
+function refused(call: ServerInterceptingCall & GrpcCall, why: string): ServerInterceptingCall {
+  call.start = () => {};
+  call.sendStatus(overloaded(why));
+  dropUnreadRequest(call);
+  return call;
+}
+
+const atMost = (limit: keyof Limits) => `as many as may (${flagOf(limit)})`;
+
+/** What a client is told whose message meets a limit of its gate. */
+const sentences: Record<Refusal, (limits: Limits, isSmall: boolean) => string> = {
+  waitingCallsMax: ({ waitingCallsMax, ...limits }, isSmall) =>
+    `${full(limits, isSmall)}, and ${waitingCallsMax} calls wait, ${atMost('waitingCallsMax')}`,
+  waitingBytesMax: ({ waitingBytesMax, ...limits }, isSmall) =>
+    `${full(limits, isSmall)}, and messages of ${waitingBytesMax} bytes wait, ` +
+    atMost('waitingBytesMax'),
+  waitMsMax: ({ waitMsMax, ...limits }, isSmall) =>
+    `${full(limits, isSmall)}, and this one has waited ${waitMsMax} ms, ` +
+    `as long as it may (${flagOf('waitMsMax')})`,
+  messageBytesPerSecondMin: ({ messageBytesPerSecondMin }) =>
+    `the message comes slowly while others wait: at least ${messageBytesPerSecondMin} bytes a ` +
+    `second are asked for then (${flagOf('messageBytesPerSecondMin')})`,
+};
+
+function full({ admittedBytesMax }: Pick<Limits, 'admittedBytesMax'>, isSmall: boolean): string {
+  if (isSmall)
+    return `the server holds messages of up to ${windowBytes} bytes with ${smallBytesMax} bytes`;
+  return `the server holds messages with ${admittedBytesMax} bytes (${flagOf('admittedBytesMax')})`;
+}

@@ -1,0 +1,12 @@
+import { constants } from 'node:http2';
+import type { GrpcCall } from './grpc-call.js';
+
+/**
+ * Ends the stream of a call that has been answered before its request is complete.
+ *
+ * Otherwise the stream stays, and is read, for as long as its client likes. RFC 9113, section 8.1:
+ * a reset without an error after the answer asks the client to stop sending.
+ */
+export function dropUnreadRequest({ stream, receivedHalfClose }: GrpcCall): void {
+  if (!receivedHalfClose && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+}
