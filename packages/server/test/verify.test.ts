@@ -3,7 +3,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from '
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { open } from 'lmdb';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createCheckPool } from '../dist/verify/check-pool.js';
 import { isWell, type Report, VerifyError, verifyDataFolder } from '../dist/verify/verify.js';
 import { openDeltaLog } from '../src/tables/delta-log.js';
@@ -239,6 +239,11 @@ const damages: readonly Damage[] = [
     ],
   },
   {
+    what: 'the index is behind the log, to which another engine has added a commit',
+    damage: (dataDir) => writeFile(commitPath(dataDir, 7), '{"commitInfo":{}}'),
+    problems: [['index', /index$/, /^lacks the last commit of the log$/]],
+  },
+  {
     what: 'a number was changed behind the back of the total',
     damage: (dataDir) =>
       writeLmdb(numbersOf(dataDir), 'values', 'A', Buffer.from([0, 0, 0, 0, 0, 0, 0, 6])),
@@ -340,6 +345,7 @@ test('each byte of a CSV and of a Parquet file is checked', () =>
       const [chunk] = entry.chunks;
       const { csv, parquet } = await filesOf(dataDir, 0);
       const pool = await createCheckPool(1);
+      onTestFinished(() => pool.close());
       const task = { csvPath: csv, parquetPath: parquet, chunk, areFieldsKnown: true };
       for (const [format, file] of Object.entries({ csv, parquet })) {
         const bytes = await readFile(file);
@@ -353,7 +359,6 @@ test('each byte of a CSV and of a Parquet file is checked', () =>
         await writeFile(file, bytes);
       }
       expect((await pool.check(task)).faults).toEqual([]);
-      await pool.close();
     },
   ));
 
