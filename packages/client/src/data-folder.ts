@@ -3,8 +3,8 @@ import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { CommandError, exitCodes } from './exit-codes.js';
 
-/** The folders that a server keeps in its data folder. */
-const kept: readonly string[] = ['numbers', 'tables', 'tmp'];
+/** The folders that a server, or a repair, keeps in its data folder. */
+const kept: readonly string[] = ['numbers', 'quarantine', 'tables', 'tmp'];
 /** The file whose lock a server holds while it runs; it stays. */
 const lockFile = 'lock';
 

@@ -4,6 +4,8 @@ export const exitCodes = {
   right: 0,
   /** The service was reached and reported an error. */
   serviceError: 1,
+  /** A check has found problems. */
+  problemsFound: 1,
   /** The command was used wrongly: an option, an argument or a file. */
   wrongUsage: 2,
   /** The server cannot be reached, or the connection to it was lost. */

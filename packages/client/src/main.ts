@@ -5,6 +5,7 @@ import { addColumnSums } from './commands/column-sum.js';
 import { addReset } from './commands/reset.js';
 import { addStart } from './commands/start.js';
 import { addUpload } from './commands/upload.js';
+import { addVerify } from './commands/verify.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 
 const program = new Command('tally')
@@ -13,8 +14,8 @@ const program = new Command('tally')
   .addHelpText(
     'after',
     `
-Exit codes: 0 right, 1 the service reported an error, 2 wrong usage,
-3 the server cannot be reached.
+Exit codes: 0 right, 1 the service reported an error or verify found a problem,
+2 wrong usage, 3 the server cannot be reached.
 
 Example:
   tally upload january.csv february.csv && tally csvsum amount`,
@@ -26,6 +27,7 @@ addUpload(program);
 addColumnSums(program);
 addBigdata(program);
 addReset(program);
+addVerify(program);
 
 try {
   await program.parseAsync();

@@ -34,7 +34,7 @@ describe('wrong usage: a message that says what is allowed, exit code 2', () => 
 });
 
 describe('--help', () => {
-  test.each(['start', 'upload', 'csvsum', 'parquetsum', 'bigdata', 'reset'])(
+  test.each(['start', 'upload', 'csvsum', 'parquetsum', 'bigdata', 'reset', 'verify'])(
     '%s: a description, defaults and an example, exit code 0',
     async (command) => {
       const { code, stdout, stderr } = await tally([command, '--help']);
@@ -48,7 +48,15 @@ describe('--help', () => {
   test('of tally itself: every command, the exit codes and an example', async () => {
     const { code, stdout } = await tally(['--help']);
     expect(code).toBe(0);
-    for (const command of ['start', 'upload', 'csvsum', 'parquetsum', 'bigdata', 'reset']) {
+    for (const command of [
+      'start',
+      'upload',
+      'csvsum',
+      'parquetsum',
+      'bigdata',
+      'reset',
+      'verify',
+    ]) {
       expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
     }
     expect(stdout).toContain('Exit codes: ');

@@ -10,7 +10,7 @@ interface ResetOptions {
   readonly yes?: true;
 }
 
-/** Adds `tally reset`: the one command that works on files, without a server. */
+/** Adds `tally reset`, which works on files, without a server. */
 export function addReset(program: Command): void {
   program
     .command('reset')

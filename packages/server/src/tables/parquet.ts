@@ -1,4 +1,5 @@
-import { readSync } from 'node:fs';
+import { readFileSync, readSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { workerData } from 'node:worker_threads';
 import {
   Compression,
@@ -16,9 +17,13 @@ import {
 // is freed here when it is done with, unless the call that it goes into takes it over.
 
 // Compiled once by the main thread and shared: eight threads that each compile it take 50 MB more.
-initSync({
-  module: (workerData as { parquetModule: WebAssembly.Module }).parquetModule,
-});
+// A check of a data folder, which hardly ever needs it, has it compiled here.
+const { parquetModule } = workerData as { parquetModule?: WebAssembly.Module };
+initSync({ module: parquetModule ?? readFileSync(wasmFile()) });
+
+function wasmFile(): string {
+  return fileURLToPath(import.meta.resolve('parquet-wasm/esm/parquet_wasm_bg.wasm'));
+}
 
 /** A dictionary and zstd: near the smallest on every distribution that was measured. */
 function writerProperties(rows: number): WriterProperties {

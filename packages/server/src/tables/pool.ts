@@ -71,8 +71,7 @@ export async function createTablePool(threads: number, conversionsMax: number): 
   };
 }
 
-/** Compiles parquet-wasm's module; the result can be shared with worker threads. */
-export async function compileParquetModule(): Promise<WebAssembly.Module> {
+async function compileParquetModule(): Promise<WebAssembly.Module> {
   const url = import.meta.resolve('parquet-wasm/esm/parquet_wasm_bg.wasm');
   return WebAssembly.compile(await readFile(fileURLToPath(url)));
 }

@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { compileKernels } from '@tally/kernels';
 import { Piscina } from 'piscina';
-import { compileParquetModule } from '../tables/pool.js';
 import { allStarted, createThreadStarts } from '../thread-starts.js';
 import type { ChunkCheck, ChunkTask } from './chunk-check.js';
 
@@ -19,7 +18,6 @@ export async function createCheckPool(threads: number): Promise<CheckPool> {
     maxThreads: threads,
     workerData: {
       starts,
-      parquetModule: await compileParquetModule(),
       kernelsModule: await compileKernels(),
     },
     resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 },

@@ -82,7 +82,9 @@ export function expectIndex(walk: IndexWalk): ExpectedIndex {
         sameState(walk.state, state);
       if (!isSame) return { kind: 'damaged', what: 'does not hold what the log says' };
       if (nextVersion === commits) return undefined;
-      return { kind: 'behind', what: `lacks the last ${commits - nextVersion} commits of the log` };
+      const lacking = commits - nextVersion;
+      const what = `lacks the last ${lacking === 1 ? 'commit' : `${lacking} commits`} of the log`;
+      return { kind: 'behind', what };
     },
   };
 }

@@ -7,7 +7,8 @@ export function numbersFaults(walk: NumbersWalk): string[] {
   if (misfitCount > 0) {
     const keys = misfits.map((key) => JSON.stringify(key)).join(', ');
     const more = misfitCount > misfits.length ? ' and others' : '';
-    faults.push(`has ${misfitCount} values that have not 8 bytes: of ${keys}${more}`);
+    const values = misfitCount === 1 ? 'a value that has' : `${misfitCount} values that have`;
+    faults.push(`has ${values} not 8 bytes: of ${keys}${more}`);
   }
   const stored = storedTotal(walk);
   if (typeof stored === 'string') faults.push(stored);

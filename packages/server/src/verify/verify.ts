@@ -15,6 +15,10 @@ import { createQuarantine } from './quarantine.js';
 import { createFindings, type Report } from './report.js';
 import { openScratch } from './scratch.js';
 import { withSoleUse } from './sole-use.js';
+import { VerifyError } from './verify-error.js';
+
+export { VerifyError };
+
 import { checkTable } from './table-check.js';
 
 export type { VerifyProgress } from './context.js';
@@ -28,9 +32,6 @@ export interface VerifyOptions {
   readonly onProgress?: (progress: VerifyProgress) => void;
 }
 
-/** The folder cannot be checked; the message is a sentence for the operator. */
-export class VerifyError extends Error {}
-
 const threadsMax = 8;
 
 /** What a server, or a repair, makes in a data folder. */
@@ -40,7 +41,7 @@ const known: readonly string[] = ['numbers', 'tables', 'tmp', 'lock', 'quarantin
  * Checks a data folder that no server uses: every file against its checksum, the log against the
  * files, CSV against Parquet, the index against the log, the numbers against their total.
  *
- * Takes bounded memory. Throws VerifyError if `dataDir` is not a data folder.
+ * Takes bounded memory. Throws VerifyError if `dataDir` is not a data folder, or is in use.
  */
 export async function verifyDataFolder(
   dataDir: string,

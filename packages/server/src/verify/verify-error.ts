@@ -1,0 +1,2 @@
+/** The folder cannot be checked; the message is a sentence for the operator. */
+export class VerifyError extends Error {}
