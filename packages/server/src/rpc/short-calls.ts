@@ -1,9 +1,24 @@
-import { type ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+import {
+  Metadata,
+  type ServerInterceptingCall,
+  type ServerInterceptor,
+  status,
+} from '@grpc/grpc-js';
 import { ServerError, Status } from 'nice-grpc';
 import { statusOf } from './errors.js';
 
-/** A unary method that needs nothing of its call but the request. */
-export type ShortMethod<Request, Response> = (request: Request) => Promise<Response>;
+/** What a short method sees of its call besides the request; nice-grpc's context is one too. */
+export interface ShortCall {
+  readonly metadata: { get(name: string): string | Uint8Array | undefined };
+  /** Leaves with the status. */
+  readonly trailer: { set(name: string, value: string): unknown };
+}
+
+/** A unary method that needs little of its call but the request. */
+export type ShortMethod<Request, Response> = (
+  request: Request,
+  call: ShortCall,
+) => Promise<Response>;
 
 /** Short methods by their path, `/<service>/<method>`. */
 export type ShortMethods = Map<string, ShortMethod<never, unknown>>;
@@ -47,14 +62,18 @@ export function shortCallInterceptor(methods: ShortMethods): ServerInterceptor {
 }
 
 function answering(call: Call, path: string, method: ShortMethod<never, unknown>): Listener {
+  let metadata: Metadata | undefined;
   let request: unknown;
   return {
-    onReceiveMetadata: () => call.startRead(),
+    onReceiveMetadata(received) {
+      metadata = received;
+      call.startRead();
+    },
     onReceiveMessage(message) {
       request = message;
       call.startRead();
     },
-    onReceiveHalfClose: () => void answer(call, path, method, request),
+    onReceiveHalfClose: () => void answer(call, path, method, request, metadata),
     onCancel: () => {},
   };
 }
@@ -64,15 +83,27 @@ async function answer(
   path: string,
   method: ShortMethod<never, unknown>,
   request: unknown,
+  metadata: Metadata | undefined,
 ): Promise<void> {
+  let trailer: Metadata | null = null;
+  const shortCall: ShortCall = {
+    metadata: { get: (name) => metadata?.get(name)[0] },
+    trailer: {
+      set(name, value) {
+        trailer ??= new Metadata();
+        trailer.set(name, value);
+      },
+    },
+  };
   try {
     if (request === undefined) throw noRequest(path);
-    const response = await method(request as never);
+    const response = await method(request as never, shortCall);
     // Not after the message has been written: both leave in one packet.
     call.sendMessage(response, () => {});
-    call.sendStatus({ code: status.OK, details: 'OK' });
+    call.sendStatus({ code: status.OK, details: 'OK', metadata: trailer });
   } catch (error) {
-    call.sendStatus(statusOf(error, path));
+    const { code, details } = statusOf(error, path);
+    call.sendStatus({ code, details, metadata: trailer });
   }
 }
 
