@@ -3,6 +3,8 @@ import type { ColumnType } from '@tally/kernels';
 import { open } from 'lmdb';
 import { LRUCache } from 'lru-cache';
 import { commitFailure, ignoreFailedCommit } from '../lmdb-failure.js';
+import { type KeyLimits, openRememberedKeys } from '../remembered-keys.js';
+import type { UploadRetry } from './delta-log.js';
 import type { ColumnRange } from './parquet-file.js';
 import type { ChunkColumn, TableField } from './schema.js';
 
@@ -10,7 +12,11 @@ import type { ChunkColumn, TableField } from './schema.js';
 export interface IndexedChunk {
   /** Names the chunk's files. */
   readonly id: string;
+  readonly rows: number;
   readonly csvBytes: number;
+  /** Of an upload that had an idempotency key, and when it was committed. */
+  readonly retry?: UploadRetry | undefined;
+  readonly committedMs: number;
   /** In the order of the CSV header. */
   readonly columns: readonly ChunkColumn[];
   /** By field: where the values of a column of integers are in the Parquet file. */
@@ -32,6 +38,13 @@ export interface ColumnEntry {
   readonly field: string | null;
   /** Where the values are in the Parquet file; undefined if only its footer says. */
   readonly ranges: readonly ColumnRange[] | undefined;
+}
+
+/** What was kept of an upload that had an idempotency key. */
+export interface KeptUpload {
+  readonly rows: number;
+  readonly csvBytes: number;
+  readonly crc32c: number;
 }
 
 /** How far the index has taken in the table's log, and what the log says of the table. */
@@ -58,17 +71,24 @@ export interface ChunkIndex {
   add(chunks: readonly IndexedChunk[], state: IndexState): Promise<void>;
   /** The entries of a column in the first `chunks` chunks, in order; of those that have it. */
   column(name: string, chunks: number): Promise<readonly ColumnEntry[]>;
+  /** What was kept of the upload with an idempotency key, if it was not too long ago. */
+  kept(idempotencyKey: string): KeptUpload | undefined;
   /** Forgets everything. */
   clear(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Opens the index in `folder`, or makes it. */
-export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIndex {
+export function openChunkIndex(
+  folder: string,
+  cacheEntriesMax: number,
+  keyLimits: KeyLimits,
+): ChunkIndex {
   // A promise of lmdb's means visible: what a power loss takes is made anew from the log.
-  const environment = open({ path: folder, maxDbs: 4 });
+  const environment = open({ path: folder, maxDbs: 8 });
   const meta = environment.openDB<IndexState, string>('meta', {});
   const columns = environment.openDB<StoredEntry, Buffer>('columns', { keyEncoding: 'binary' });
+  const uploads = openRememberedKeys<StoredUpload>(environment, keyLimits);
   const cache = createColumnCache(cacheEntriesMax);
   process.on('unhandledRejection', ignoreFailedCommit);
 
@@ -81,6 +101,8 @@ export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIn
         await environment.transaction(() => {
           for (const chunk of chunks) {
             number++;
+            const { rows, csvBytes, committedMs, retry } = chunk;
+            if (retry) uploads.put(retry.key, [rows, csvBytes, retry.crc32c], committedMs);
             for (const [place, column] of chunk.columns.entries()) {
               columns.put(keyOf(column.name, number), storedEntry(chunk, place, column));
             }
@@ -108,11 +130,19 @@ export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIn
       return number > chunks ? entries.filter((entry) => entry.chunkNumber <= chunks) : entries;
     },
 
+    kept(idempotencyKey) {
+      const stored = uploads.get(idempotencyKey);
+      if (stored === undefined) return undefined;
+      const [rows, csvBytes, crc32c] = stored;
+      return { rows, csvBytes, crc32c };
+    },
+
     async clear() {
       cache?.clear();
       await environment.transaction(() => {
         columns.clearSync();
         meta.clearSync();
+        uploads.clear();
       });
     },
 
@@ -152,6 +182,8 @@ function keyOf(column: string, chunkNumber: number): Buffer {
 
 const hashBytes = 32;
 const numberBytes = 6;
+
+type StoredUpload = readonly [rows: number, csvBytes: number, crc32c: number];
 
 type StoredEntry = readonly [
   chunkId: string,

@@ -10,6 +10,14 @@ import type { ChunkColumn, TableField } from './schema.js';
 // The actions and files of a Delta Lake table at reader version 1 and writer version 2
 // (https://github.com/delta-io/delta/blob/master/PROTOCOL.md).
 
+/** What makes it safe to repeat an upload. */
+export interface UploadRetry {
+  /** The client's name for the upload. */
+  readonly key: string;
+  /** Of the bytes that were uploaded: with their number, it tells another file. */
+  readonly crc32c: number;
+}
+
 /** A chunk as the log knows it. */
 export interface LoggedChunk {
   /** Names the chunk's files: `<id>.csv` and `<id>.parquet`. */
@@ -19,6 +27,8 @@ export interface LoggedChunk {
   readonly parquetBytes: number;
   /** In the order of the CSV header. */
   readonly columns: readonly ChunkColumn[];
+  /** Of an upload that had an idempotency key. */
+  readonly retry?: UploadRetry | undefined;
 }
 
 /** What one commit did to the table. */
@@ -33,6 +43,8 @@ export interface LogEntry {
 
 /** A commit that is in the log; its digest tells it from any other of the same version. */
 export interface CommittedEntry extends LogEntry {
+  /** In milliseconds since 1970, as the commit itself says; 0 if another engine's does not. */
+  readonly committedMs: number;
   readonly digest: string;
 }
 
@@ -58,6 +70,7 @@ interface StoredChunk {
   readonly csvBytes: number;
   /** The name of each column, and of the field that holds it. */
   readonly columns: readonly (readonly [string, string | null])[];
+  readonly retry?: UploadRetry | undefined;
 }
 
 const fileOf = (version: number) => `${String(version).padStart(20, '0')}.json`;
@@ -111,7 +124,8 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
       }
     },
     async append(entry) {
-      const text = commitText(entry);
+      const committedMs = Date.now();
+      const text = commitText(entry, committedMs);
       const spooled = path.join(folders.spool, `${randomUUID()}.json`);
       const target = path.join(folders.log, fileOf(entry.version));
       try {
@@ -126,15 +140,14 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
         await rm(spooled, { force: true }).catch(() => {});
       }
       if (sync) await syncPath(folders.log).catch(throwUncertain);
-      return { ...entry, digest: digestOf(text) };
+      return { ...entry, committedMs, digest: digestOf(text) };
     },
   };
 }
 
 const digestOf = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
 
-function commitText({ version, fields, tableId, chunks }: LogEntry): string {
-  const now = Date.now();
+function commitText({ version, fields, tableId, chunks }: LogEntry, now: number): string {
   const actions: object[] = [];
   if (version === 0) actions.push({ protocol: { minReaderVersion: 1, minWriterVersion: 2 } });
   if (fields !== undefined) {
@@ -154,11 +167,13 @@ function commitText({ version, fields, tableId, chunks }: LogEntry): string {
   return `${actions.map((action) => JSON.stringify(action)).join('\n')}\n`;
 }
 
-function addAction({ id, rows, csvBytes, parquetBytes, columns }: LoggedChunk, now: number) {
+function addAction(chunk: LoggedChunk, now: number) {
+  const { id, rows, csvBytes, parquetBytes, columns, retry } = chunk;
   const stored: StoredChunk = {
     id,
     csvBytes,
     columns: columns.map(({ name, field }) => [name, field?.field ?? null]),
+    retry,
   };
   return {
     add: {
@@ -186,12 +201,12 @@ interface Action {
     readonly stats?: string;
     readonly tags?: Readonly<Record<string, string>>;
   };
-  readonly commitInfo?: object;
+  readonly commitInfo?: { readonly timestamp?: number };
 }
 
 const tallyActions = ['protocol', 'metaData', 'add', 'commitInfo'];
 
-function parseCommit(version: number, text: string, known: readonly TableField[]): LogEntry {
+function parseCommit(version: number, text: string, known: readonly TableField[]) {
   const stop = (why: string) =>
     new ForeignLogError(`the table's log (_delta_log/${fileOf(version)}) ${why}`);
   const actions = parseActions(text);
@@ -209,8 +224,10 @@ function parseCommit(version: number, text: string, known: readonly TableField[]
   }
   const { metaData } = actions.find((action) => action.metaData !== undefined) ?? {};
   const fields = metaData === undefined ? known : parseFields(metaData.schemaString);
+  const { commitInfo } = actions.find((action) => action.commitInfo !== undefined) ?? {};
   return {
     version,
+    committedMs: commitInfo?.timestamp ?? 0,
     ...(metaData !== undefined && { fields, tableId: metaData.id }),
     chunks: added.map((add) => parseChunk(add, fields)),
   };
@@ -249,6 +266,7 @@ function parseChunk(add: NonNullable<Action['add']>, fields: readonly TableField
     id: stored.id,
     rows: JSON.parse(add.stats ?? '{}').numRecords,
     csvBytes: stored.csvBytes,
+    retry: stored.retry,
     parquetBytes: add.size,
     columns: stored.columns.map(([name, field]) => ({
       name,

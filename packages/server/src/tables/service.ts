@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { TableServiceImplementation } from '@tally/stubs';
 import { Mutex } from 'async-mutex';
 import type { Config } from '../config.js';
+import { idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
 import { type Catalog, openCatalog, TableStoppedError, UnseenCommitError } from './catalog.js';
 import { openChunkIndex } from './chunk-index.js';
 import { type Format, type SumContext, sumColumn } from './column-sum.js';
@@ -26,7 +27,7 @@ export async function openTables(config: Config): Promise<Tables> {
   const sync = config.durability === 'fsync';
   const folders = await openTableFolders(config.dataDir, defaultTable, sync);
   const pool = await createTablePool(config.tableThreads, config.conversionsMax);
-  const index = openChunkIndex(folders.index, config.catalogCacheEntries);
+  const index = openChunkIndex(folders.index, config.catalogCacheEntries, config);
   const catalog = await openCatalog(openDeltaLog(folders, sync), index, async (chunkIds) => {
     const files = chunkIds.map((id) => path.join(folders.parquet, `${id}.parquet`));
     return Promise.all(files.map((parquetPath) => pool.ranges({ parquetPath })));
@@ -50,6 +51,7 @@ export async function openTables(config: Config): Promise<Tables> {
       sync,
       slots,
       early: config.conversionsMax > 1 ? new Mutex() : undefined,
+      turns: new Map(),
     },
     sum: {
       folders,
@@ -69,11 +71,16 @@ export async function openTables(config: Config): Promise<Tables> {
 /** The existing clients' Table; calls wait until `opening` has resolved. */
 export function tableService(opening: Promise<Tables>): TableServiceImplementation {
   return {
-    async upload({ csvData }, { signal }) {
+    async upload({ csvData }, context) {
+      const { signal } = context;
+      const key = idempotencyKeyOf(context);
       const { ingest } = await opening;
-      const result = await sentenceIfStopped(() => upload(ingest, [csvData], signal));
+      const call = { signal, idempotencyKey: () => key };
+      const result = await sentenceIfStopped(() => upload(ingest, [csvData], call));
       if (typeof result === 'string') return { error: result };
-      return 'fault' in result ? { error: result.fault } : {};
+      if ('fault' in result) return { error: result.fault };
+      if (result.isReplay) markReplay(context);
+      return {};
     },
 
     async colSum({ column, format }, { signal, trailer }) {

@@ -1,5 +1,6 @@
 import { setDefaultHighWaterMark } from 'node:stream';
 import type { TableServiceV1Implementation, UploadRequest } from '@tally/stubs';
+import { idempotencyKeyIn, idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
 import { upload } from './ingest.js';
 import { sentenceIfStopped, type Tables } from './service.js';
 
@@ -9,13 +10,18 @@ export function streamedTableService(opening: Promise<Tables>): TableServiceV1Im
   // --message-bytes-max. With 1 it reads the next piece while one is written.
   setDefaultHighWaterMark(true, 1);
   return {
-    async upload(requests, { signal }) {
+    async upload(requests, context) {
+      const { signal } = context;
+      let key = idempotencyKeyOf(context);
       const { ingest } = await opening;
-      const result = await sentenceIfStopped(() =>
-        upload(ingest, csvPieces(requests, signal), signal),
-      );
+      const pieces = csvPieces(requests, signal, (first) => {
+        key = idempotencyKeyIn(first.idempotencyKey, key);
+      });
+      const call = { signal, idempotencyKey: () => key };
+      const result = await sentenceIfStopped(() => upload(ingest, pieces, call));
       if (typeof result === 'string') return { error: result };
       if ('fault' in result) return { error: result.fault };
+      if (result.isReplay) markReplay(context);
       return { rows: BigInt(result.rows), csvBytes: BigInt(result.csvBytes) };
     },
   };
@@ -24,8 +30,14 @@ export function streamedTableService(opening: Promise<Tables>): TableServiceV1Im
 async function* csvPieces(
   requests: AsyncIterable<UploadRequest>,
   signal: AbortSignal,
+  onFirst: (request: UploadRequest) => void,
 ): AsyncGenerator<Uint8Array> {
-  for await (const { csvData } of requests) yield csvData;
+  let isFirst = true;
+  for await (const request of requests) {
+    if (isFirst) onFirst(request);
+    isFirst = false;
+    yield request.csvData;
+  }
   // The pieces of a call that broke off end like those of a complete one.
   signal.throwIfAborted();
 }
