@@ -2,7 +2,11 @@ import type { Command } from 'commander';
 import { callFailure } from '../call-failure.js';
 import { withConnection } from '../connection.js';
 import { exitCodes } from '../exit-codes.js';
+import { addRepeatOptions, type RepeatOptions, repetitionOf } from '../repeat-options.js';
+import { repeatedCall } from '../repeated-call.js';
 import { addServerOptions, type ServerOptions } from '../server-options.js';
+
+interface SumOptions extends ServerOptions, RepeatOptions {}
 
 type Format = 'csv' | 'parquet';
 
@@ -21,15 +25,17 @@ function addColumnSum(program: Command, name: string, format: Format, files: str
         'call took, in milliseconds, and on the next line the sum, or why there is none.',
     )
     .argument('<column>', "the column's name, exactly as in the header");
-  addServerOptions(command)
+  addRepeatOptions(addServerOptions(command))
     .addHelpText('after', `\nExample:\n  tally ${name} amount --port 54321`)
-    .action((column: string, options: ServerOptions) => printSum(column, format, options));
+    .action((column: string, options: SumOptions) => printSum(column, format, options));
 }
 
-async function printSum(column: string, format: Format, options: ServerOptions): Promise<void> {
+async function printSum(column: string, format: Format, options: SumOptions): Promise<void> {
   await withConnection(options, async ({ table, address }) => {
     const startMs = performance.now();
-    const reply = await table.colSum({ column, format }).catch((error: unknown) => {
+    const reply = await repeatedCall(repetitionOf(options), (call) =>
+      table.colSum({ column, format }, call),
+    ).catch((error: unknown) => {
       throw callFailure(error, address);
     });
     console.log(`${(performance.now() - startMs).toFixed(1)} ms`);
