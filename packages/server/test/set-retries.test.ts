@@ -185,6 +185,19 @@ describe('the store', () => {
       await store.close();
     }));
 
+  test('keeps a key that came again when what it was before goes', () =>
+    withFolder(async (dataDir) => {
+      const start = Date.parse('2026-03-01T12:00:00Z');
+      vi.useFakeTimers({ toFake: ['Date'], now: start });
+      const store = await openStore(dataDir, { idempotencyKeysMax: 6 });
+      expect(await known(store, 'a', 'b', 'c', 'd', 'e', 'f')).toEqual([]);
+      vi.setSystemTime(start + 24 * 3_600_000);
+      // Each set removes a few old keys, so f is there twice for a moment.
+      expect(await known(store, 'f', 'g', 'h', 'i', 'j', 'k')).toEqual([]);
+      expect(await known(store, 'f')).toEqual(['f']);
+      await store.close();
+    }));
+
   test('counts the numbers of data that is older than the count', () =>
     withFolder(async (dataDir) => {
       const binary = { keyEncoding: 'binary', encoding: 'binary' } as const;
