@@ -9,7 +9,7 @@ export interface RepeatOptions {
   readonly deadline: number;
 }
 
-/** Tries of a call unless the user says otherwise: a server that is restarted within 6 s is met again. */
+/** Tries of a call unless the user says otherwise: a server that is restarted within 5 s is met again. */
 const attemptsOfCalls = 8;
 
 /** Adds the options of every command that makes calls: `--attempts`, `--deadline`. */
