@@ -15,6 +15,7 @@ import numstore_pb2
 import numstore_pb2_grpc
 import table_pb2
 import table_pb2_grpc
+from tally.v1 import table_service_pb2, table_service_pb2_grpc
 
 HERE = Path(__file__).parent
 checks = 0
@@ -125,6 +126,37 @@ def check_streams():
     check_sums({"streamed": 500_002})
 
 
+def check_retries():
+    check("safe_upload.py", upload(b"safe\n1\n", "safe_upload.py"), "success")
+    check_sums({"safe": 1})
+
+    def twice(what, method, request):
+        """Calls twice with one key: both answers are the same, and the second says that it is."""
+        answers = []
+        for is_replay in (False, True):
+            metadata = (("tally-idempotency-key", f"check {what}".replace(" ", "-")),)
+            answer, call = method.with_call(request(), metadata=metadata)
+            answers.append(answer)
+            replay = dict(call.trailing_metadata()).get("tally-idempotent-replay")
+            check(f"the second {what} says that it is a replay", replay == "true", is_replay)
+        check(f"the answers to two {what}s with one key", answers[0], answers[1])
+
+    table = table_pb2_grpc.TableStub(channel)
+    twice("upload", table.Upload, lambda: table_pb2.UploadReq(csv_data=b"safe\n10\n"))
+    stream = table_service_pb2_grpc.TableServiceStub(channel)
+    message = table_service_pb2.UploadRequest
+    twice("stream", stream.Upload, lambda: iter([message(csv_data=b"safe\n100\n")]))
+    for _ in range(2):
+        answer = stream.Upload(iter([message(csv_data=b"safe\n1000\n", idempotency_key="field")]))
+        check("the rows of a stream with a key in its message", answer.rows, 1)
+    check_sums({"safe": 1111})
+    other = stream.Upload(iter([message(csv_data=b"safe\n7\n", idempotency_key="field")]))
+    check_error("another file with the same key", other.error)
+
+    numbers = numstore_pb2_grpc.NumStoreStub(channel)
+    twice("set", numbers.SetNum, lambda: numstore_pb2.SetNumRequest(key="safe", value=5))
+
+
 if len(sys.argv) != 2:
     sys.exit("usage: python3 check.py <host:port>")
 address = sys.argv[1]
@@ -133,4 +165,5 @@ check_numbers()
 check_workload()
 check_tables()
 check_streams()
+check_retries()
 print(f"{checks} checks of the Python clients passed")

@@ -38,7 +38,7 @@ const streamed = 'tally/v1/table_service.proto';
 
 test('tally.v1 may grow', async () => {
   await edit(streamed, 'string error = 1;', 'string error = 1; string name = 9;');
-  await edit(streamed, 'bytes csv_data = 1;', 'bytes csv_data = 1; UploadResponse options = 2;');
+  await edit(streamed, 'bytes csv_data = 1;', 'bytes csv_data = 1; UploadResponse options = 9;');
   expect(await bufBreaking()).toEqual({ code: 0, output: '' });
 });
 

@@ -25,5 +25,13 @@ export function callFailure(error: unknown, address: string): unknown {
       { cause: error },
     );
   }
+  if (code === Status.DEADLINE_EXCEEDED) {
+    return new CommandError(
+      `${path} of the server at ${address} took longer than its deadline: allow more time with ` +
+        '--deadline.',
+      exitCodes.serviceError,
+      { cause: error },
+    );
+  }
   return new CommandError(`${Status[code]}: ${details}`, exitCodes.serviceError, { cause: error });
 }

@@ -6,7 +6,13 @@ import {
   type TableServiceClient,
   TableServiceDefinition,
 } from '@tally/stubs';
-import { ChannelCredentials, createChannel, createClient, waitForChannelReady } from 'nice-grpc';
+import {
+  ChannelCredentials,
+  createChannel,
+  createClientFactory,
+  waitForChannelReady,
+} from 'nice-grpc';
+import { type DeadlineOptions, deadlineMiddleware } from 'nice-grpc-client-middleware-deadline';
 import { CommandError, exitCodes } from './exit-codes.js';
 import { type ServerOptions, serverAddress } from './server-options.js';
 
@@ -14,9 +20,9 @@ import { type ServerOptions, serverAddress } from './server-options.js';
 export interface Connection {
   /** `host:port` of the server. */
   readonly address: string;
-  readonly numStore: NumStoreClient;
-  readonly table: TableClient;
-  readonly tableService: TableServiceClient;
+  readonly numStore: NumStoreClient<DeadlineOptions>;
+  readonly table: TableClient<DeadlineOptions>;
+  readonly tableService: TableServiceClient<DeadlineOptions>;
   close(): void;
 }
 
@@ -53,11 +59,12 @@ export async function connect(server: ServerOptions): Promise<Connection> {
       { cause },
     );
   }
+  const clients = createClientFactory().use(deadlineMiddleware);
   return {
     address,
-    numStore: createClient(NumStoreDefinition, channel),
-    table: createClient(TableDefinition, channel),
-    tableService: createClient(TableServiceDefinition, channel),
+    numStore: clients.create(NumStoreDefinition, channel),
+    table: clients.create(TableDefinition, channel),
+    tableService: clients.create(TableServiceDefinition, channel),
     close: () => channel.close(),
   };
 }

@@ -1,12 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import type { NumStoreClient } from '@tally/stubs';
 import { ClientError, Status } from 'nice-grpc';
+import type { DeadlineOptions } from 'nice-grpc-client-middleware-deadline';
 import type { Random } from './random.js';
+import { type Repetition, repeatedCall } from './repeated-call.js';
 import { nextRequest, type RequestMix, type WorkloadRequest } from './workload-requests.js';
 
 /** One of the tasks that send requests at the same time, each one after the other. */
 export interface Task {
-  readonly numStore: NumStoreClient;
+  readonly numStore: NumStoreClient<DeadlineOptions>;
   readonly random: Random;
+  /** How its requests are repeated. */
+  readonly repetition: Repetition;
 }
 
 /** What happened in one round of requests. */
@@ -45,10 +50,10 @@ export async function runRound(
     factErrors: new Map(),
     failures: new Map(),
   };
-  const runTask = async ({ numStore, random }: Task, index: number) => {
+  const runTask = async (task: Task, index: number) => {
     const share = Math.floor((requests + index) / tasks.length);
     for (let i = 0; i < share; i++) {
-      await sendRequest(numStore, nextRequest(random, mix), record);
+      await sendRequest(task, nextRequest(task.random, mix), record);
     }
   };
   const startMs = performance.now();
@@ -58,7 +63,7 @@ export async function runRound(
 }
 
 async function sendRequest(
-  numStore: NumStoreClient,
+  { numStore, repetition }: Task,
   request: WorkloadRequest,
   record: RoundRecord,
 ): Promise<void> {
@@ -66,11 +71,11 @@ async function sendRequest(
   const startMs = performance.now();
   try {
     if (request.method === 'SetNum') {
-      await numStore.setNum(request);
+      await repeatedCall(setRepetition(repetition), (call) => numStore.setNum(request, call));
       record.responseMs.SetNum.push(performance.now() - startMs);
       return;
     }
-    const reply = await numStore.fact(request);
+    const reply = await repeatedCall(repetition, (call) => numStore.fact(request, call));
     record.responseMs.Fact.push(performance.now() - startMs);
     if (reply.error !== '') {
       countOne(record.factErrors, errorKind(reply.error, request.key));
@@ -83,6 +88,10 @@ async function sendRequest(
     countOne(record.failures, Status[error.code]);
   }
 }
+
+/** With a single attempt there is no key: the server records each, which would show in the times. */
+const setRepetition = (repetition: Repetition): Repetition =>
+  repetition.attempts === 1 ? repetition : { ...repetition, idempotencyKey: randomUUID() };
 
 /**
  * The sentence without the key and the number that it is about, so that equal kinds count together:

@@ -156,9 +156,18 @@ describe('bigdata', () => {
   test('a server that is lost on the way: a sentence with what to try, exit code 3', async () => {
     const port = String(await failingProxy(server.port, 50_000));
     const size = ['--batches', '100', '--rows', '1500'];
-    const { code, stdout, stderr } = await tally(['bigdata', ...size, '--port', port]);
+    const { code, stdout, stderr } = await tally([
+      'bigdata',
+      ...size,
+      '--port',
+      port,
+      '--attempts',
+      '2',
+    ]);
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
-    expect(stderr).toMatch(/^\/Table\/Upload did not get through to the server .* try again\.\n$/);
+    expect(stderr).toMatch(
+      /^\/Table\/Upload did not get through to the server .* tried 2 times.* try again\.\n$/,
+    );
   });
 
   test('stops at the first batch that is not kept, exit code 1', async () => {

@@ -121,6 +121,27 @@ export const numberOptions = {
     max: 1024,
     help: 'longest key of a number',
   },
+  keysMax: {
+    unit: 'numbers',
+    fallback: 100_000_000,
+    min: 1,
+    max: 10_000_000_000,
+    help: 'most numbers; those that exist can always be set',
+  },
+  idempotencyKeysMax: {
+    unit: 'keys',
+    fallback: 1_000_000,
+    min: 1,
+    max: 100_000_000,
+    help: 'most idempotency keys that are kept, of sets and as many of uploads; the oldest go',
+  },
+  idempotencyHours: {
+    unit: 'hours',
+    fallback: 24,
+    min: 1,
+    max: 8760,
+    help: 'how long an idempotency key is kept',
+  },
   factorialMax: {
     unit: '',
     fallback: 1_000_000,

@@ -106,6 +106,8 @@ test.each([0, 1, 3])('sums are right with room for %i entries in memory', (entri
   }),
 );
 
+const keyLimits = { idempotencyKeysMax: 10, idempotencyHours: 24 };
+
 /** What the kernel says of a chunk of one row, whose column `x` has this type. */
 function ingestedAs(type: 'long' | 'double') {
   const field = { field: 'x', type, column: 'x' };
@@ -125,7 +127,7 @@ describe('an index that cannot be written', () => {
   /** A catalog of a new table; what it adds to its index fails while the disk `isFull`. */
   async function openFullCatalog(dataDir: string) {
     const folders = await openTableFolders(dataDir, 'default', false);
-    const index = await openChunkIndex(folders.index, 0);
+    const index = await openChunkIndex(folders.index, 0, keyLimits);
     const disk = { isFull: true };
     const add: typeof index.add = (...entries) =>
       disk.isFull ? Promise.reject(new Error('no space left')) : index.add(...entries);
@@ -144,6 +146,20 @@ describe('an index that cannot be written', () => {
       expect(await catalog.commit('third', ingestedAs('long'))).toBe(true);
       const entries = await catalog.column('x');
       expect(entries.map(({ chunkId }) => chunkId)).toEqual(['first', 'third']);
+      await catalog.close();
+    }));
+
+  test('does not have the chunk kept again for its idempotency key', () =>
+    withFolder(async (dataDir) => {
+      const { catalog, disk } = await openFullCatalog(dataDir);
+      const retry = { key: 'once', crc32c: 1 };
+      const commit = (id: string) => catalog.commit(id, ingestedAs('long'), retry);
+      await expect(commit('first')).rejects.toThrow(UnseenCommitError);
+      expect(await catalog.kept('once')).toBe(undefined);
+      disk.isFull = false;
+      expect(await commit('again')).toBe(false);
+      expect(await catalog.kept('once')).toEqual({ rows: 1, csvBytes: 4, crc32c: 1 });
+      expect(await catalog.chunks()).toBe(1);
       await catalog.close();
     }));
 

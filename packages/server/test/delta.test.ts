@@ -266,13 +266,15 @@ describe('a commit of another writer stops the table, and nothing else', () => {
     });
     afterAll(() => rm(original, { recursive: true }));
 
+    const keyLimits = { idempotencyKeysMax: 10, idempotencyHours: 24 };
+
     /** What the catalog of a copy says, once `change` has been made to the log. */
     function sentenceAfter(change: (dataDir: string) => Promise<void>): Promise<string> {
       return withFolder(async (dataDir) => {
         await cp(original, dataDir, { recursive: true });
         await change(dataDir);
         const folders = tableFolders(dataDir);
-        const index = await openChunkIndex(folders.index, 0);
+        const index = await openChunkIndex(folders.index, 0, keyLimits);
         const catalog = await openCatalog(openDeltaLog(folders, false), index, async () => []);
         return catalog.chunks().then(
           (chunks) => `${chunks} chunks`,

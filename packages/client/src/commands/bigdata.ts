@@ -1,13 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { type BigdataShape, bigdataChunk, bigdataSums } from '../bigdata-chunk.js';
 import { callFailure } from '../call-failure.js';
 import { type Connection, withConnection } from '../connection.js';
 import { CommandError, exitCodes } from '../exit-codes.js';
 import { wholeNumber } from '../option-values.js';
+import { addRepeatOptions, type RepeatOptions, uploadDeadlineMs } from '../repeat-options.js';
+import { repeatedCall } from '../repeated-call.js';
 import { addServerOptions, type ServerOptions } from '../server-options.js';
 import { type UploadProgress, uploadProgress } from '../upload-progress.js';
 
-interface BigdataOptions extends ServerOptions, BigdataShape {
+interface BigdataOptions extends ServerOptions, RepeatOptions, BigdataShape {
   readonly parallel: number;
   readonly seed: number;
 }
@@ -31,7 +34,7 @@ export function addBigdata(program: Command): void {
       wholeNumber(0, 2 ** 32 - 1),
       1,
     );
-  addServerOptions(command)
+  addRepeatOptions(addServerOptions(command))
     .addHelpText('after', '\nExample:\n  tally bigdata --batches 40 --parallel 2')
     .action((options: BigdataOptions) =>
       withConnection(options, (connection) => bigdata(connection, options)),
@@ -53,15 +56,21 @@ async function bigdata(connection: Connection, options: BigdataOptions): Promise
 /** Uploads all batches, `parallel` at once. Throws CommandError at the first that is not kept. */
 async function uploadBatches(
   { table, address }: Connection,
-  { batches, rows, parallel, seed }: BigdataOptions,
+  options: BigdataOptions,
   progress: UploadProgress,
 ): Promise<void> {
+  const { batches, rows, parallel, seed, attempts } = options;
   let next = 0;
   const uploadUntilDone = async () => {
     while (next < batches) {
       const batch = next++;
       const csvData = bigdataChunk(batch, rows, seed);
-      const reply = await table.upload({ csvData });
+      const repetition = {
+        attempts,
+        deadlineMs: uploadDeadlineMs(options, csvData.length),
+        idempotencyKey: randomUUID(),
+      };
+      const reply = await repeatedCall(repetition, (call) => table.upload({ csvData }, call));
       if (reply.error !== '') throw rejected(batch, reply.error);
       progress.uploaded(rows, csvData.length);
     }

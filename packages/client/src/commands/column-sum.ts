@@ -1,15 +1,17 @@
 import type { Command } from 'commander';
-import { Metadata } from 'nice-grpc';
+import { type CallOptions, Metadata } from 'nice-grpc';
 import { callFailure } from '../call-failure.js';
 import { withConnection } from '../connection.js';
 import { exitCodes } from '../exit-codes.js';
+import { addRepeatOptions, type RepeatOptions, repetitionOf } from '../repeat-options.js';
+import { repeatedCall } from '../repeated-call.js';
 import { addServerOptions, type ServerOptions } from '../server-options.js';
 
-type Format = 'csv' | 'parquet';
-
-interface SumOptions extends ServerOptions {
+interface SumOptions extends ServerOptions, RepeatOptions {
   readonly verify?: true;
 }
+
+type Format = 'csv' | 'parquet';
 
 /** Adds `tally csvsum` and `tally parquetsum`: the same sum, read from either kind of file. */
 export function addColumnSums(program: Command): void {
@@ -30,7 +32,7 @@ function addColumnSum(program: Command, name: string, format: Format, files: str
       '--verify',
       'read each file whole and compare its checksum first; prints how many were compared as well',
     );
-  addServerOptions(command)
+  addRepeatOptions(addServerOptions(command))
     .addHelpText('after', `\nExample:\n  tally ${name} amount --port 54321`)
     .action((column: string, options: SumOptions) => printSum(column, format, options));
 }
@@ -39,13 +41,20 @@ async function printSum(column: string, format: Format, options: SumOptions): Pr
   await withConnection(options, async ({ table, address }) => {
     const startMs = performance.now();
     let trailer = Metadata();
-    const callOptions = {
-      metadata: Metadata(options.verify && { 'tally-verify-checksums': 'true' }),
-      onTrailer: (received: Metadata) => {
-        trailer = received;
-      },
-    };
-    const reply = await table.colSum({ column, format }, callOptions).catch((error: unknown) => {
+    const metadata = Metadata(options.verify && { 'tally-verify-checksums': 'true' });
+    const sumOnce = (call: CallOptions) =>
+      table.colSum(
+        { column, format },
+        {
+          ...call,
+          metadata,
+          onTrailer(received) {
+            trailer = received;
+            call.onTrailer?.(received);
+          },
+        },
+      );
+    const reply = await repeatedCall(repetitionOf(options), sumOnce).catch((error: unknown) => {
       throw callFailure(error, address);
     });
     console.log(`${(performance.now() - startMs).toFixed(1)} ms`);

@@ -4,6 +4,7 @@ import { type Connection, connect } from '../connection.js';
 import { CommandError, exitCodes } from '../exit-codes.js';
 import { wholeNumber } from '../option-values.js';
 import { seededRandom } from '../random.js';
+import { addRepeatOptions, type RepeatOptions, repetitionOf } from '../repeat-options.js';
 import {
   addServerOptions,
   portNumber,
@@ -14,7 +15,7 @@ import { runRound } from '../workload.js';
 import { jsonReport, textReport } from '../workload-report.js';
 import { summarise, type WorkloadSummary } from '../workload-summary.js';
 
-interface StartOptions extends ServerOptions {
+interface StartOptions extends ServerOptions, RepeatOptions {
   readonly tasks: number;
   /** Per task. */
   readonly requests: number;
@@ -58,7 +59,8 @@ export function addStart(program: Command): void {
         .default(randomInt(seedMax + 1), 'a random one, printed'),
     )
     .option('--json', 'print one JSON document instead of text');
-  addServerOptions(command)
+  // By default a request that fails is counted as such, and response times are those of one try.
+  addRepeatOptions(addServerOptions(command), 1)
     .addHelpText(
       'after',
       `
@@ -105,6 +107,7 @@ async function runWorkload(
   const tasks = connections.map(({ numStore }, stream) => ({
     numStore,
     random: seededRandom(seed, stream),
+    repetition: repetitionOf(options),
   }));
   const requests = taskCount * requestsPerTask;
   const settings = {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { UploadRequest } from '@tally/stubs';
 import type { Command } from 'commander';
 import { ClientError, Status } from 'nice-grpc';
@@ -5,6 +6,8 @@ import { callFailure } from '../call-failure.js';
 import { type Connection, withConnection } from '../connection.js';
 import { type CsvFile, csvFilePieces, findCsvFiles, readCsvFile } from '../csv-files.js';
 import { CommandError, exitCodes } from '../exit-codes.js';
+import { addRepeatOptions, type RepeatOptions, uploadDeadlineMs } from '../repeat-options.js';
+import { type Repetition, repeatedCall } from '../repeated-call.js';
 import { type SendingProgress, sendingProgress } from '../sending-progress.js';
 import { addServerOptions, type ServerOptions } from '../server-options.js';
 
@@ -13,6 +16,8 @@ import { addServerOptions, type ServerOptions } from '../server-options.js';
  * are told otherwise, has 5 bytes around it. Larger ones are streamed.
  */
 const unaryFileBytesMax = 64 * 1024 * 1024 - 5;
+
+interface UploadOptions extends ServerOptions, RepeatOptions {}
 
 /** Adds `tally upload`: CSV files, one Upload call each. */
 export function addUpload(program: Command): void {
@@ -25,16 +30,17 @@ export function addUpload(program: Command): void {
         'size: one past 64 MiB, or past what the server takes in a message, goes in pieces.',
     )
     .argument('<file.csv...>', 'CSV files with a header line');
-  addServerOptions(command)
+  addRepeatOptions(addServerOptions(command))
     .addHelpText('after', '\nExample:\n  tally upload january.csv february.csv')
     .action(upload);
 }
 
-async function upload(names: readonly string[], options: ServerOptions): Promise<void> {
+async function upload(names: readonly string[], options: UploadOptions): Promise<void> {
   const files = await findCsvFiles(names);
   await withConnection(options, async (connection) => {
     for (const file of files) {
-      const kept = await uploadFile(connection, file, files.length > 1 ? `${file.name}: ` : '');
+      const prefix = files.length > 1 ? `${file.name}: ` : '';
+      const kept = await uploadFile(connection, file, repetitionOf(file, options), prefix);
       // What is wrong with one file says nothing about the next.
       if (!kept) process.exitCode = exitCodes.serviceError;
     }
@@ -46,9 +52,14 @@ async function upload(names: readonly string[], options: ServerOptions): Promise
  *
  * Throws CommandError if the file cannot be read or the server is gone.
  */
-async function uploadFile(connection: Connection, file: CsvFile, prefix: string): Promise<boolean> {
+async function uploadFile(
+  connection: Connection,
+  file: CsvFile,
+  repetition: Repetition,
+  prefix: string,
+): Promise<boolean> {
   try {
-    const error = await sendFile(connection, file);
+    const error = await sendFile(connection, file, repetition);
     console.log(`${prefix}${error === '' ? 'success' : error}`);
     return error === '';
   } catch (error) {
@@ -60,29 +71,53 @@ async function uploadFile(connection: Connection, file: CsvFile, prefix: string)
   }
 }
 
+/** How the upload of a file is repeated; a pipe can be read once only, as slowly as it is written. */
+function repetitionOf({ bytes }: CsvFile, options: UploadOptions): Repetition {
+  if (bytes === undefined) return { attempts: 1 };
+  return {
+    attempts: options.attempts,
+    deadlineMs: uploadDeadlineMs(options, bytes),
+    idempotencyKey: randomUUID(),
+  };
+}
+
 /** Sends one file by the call that suits its size; resolves to the sentence of the answer. */
-async function sendFile(connection: Connection, file: CsvFile): Promise<string> {
+async function sendFile(
+  connection: Connection,
+  file: CsvFile,
+  repetition: Repetition,
+): Promise<string> {
   const { bytes } = file;
-  if (bytes === undefined || bytes > unaryFileBytesMax) return streamFile(connection, file);
+  const { table } = connection;
+  const stream = () => streamFile(connection, file, repetition);
+  if (bytes === undefined || bytes > unaryFileBytesMax) return stream();
   const csvData = await readCsvFile(file);
   try {
-    return (await connection.table.upload({ csvData })).error;
+    return (await repeatedCall(repetition, (call) => table.upload({ csvData }, call))).error;
   } catch (error) {
     // The server may take smaller messages only. If it is short of something else, it says so again.
     const isRefused = error instanceof ClientError && error.code === Status.RESOURCE_EXHAUSTED;
     if (!isRefused) throw error;
-    return streamFile(connection, file);
+    return stream();
   }
 }
 
-async function streamFile({ tableService }: Connection, file: CsvFile): Promise<string> {
+/** Sends a file in pieces, from its start at each attempt. */
+async function streamFile(
+  { tableService }: Connection,
+  file: CsvFile,
+  repetition: Repetition,
+): Promise<string> {
   const { name, bytes } = file;
-  const progress = bytes === undefined ? undefined : sendingProgress(name, bytes);
-  try {
-    return (await tableService.upload(requests(file, progress))).error;
-  } finally {
-    progress?.stop();
-  }
+  const { error } = await repeatedCall(repetition, async (call) => {
+    const progress = bytes === undefined ? undefined : sendingProgress(name, bytes);
+    try {
+      return await tableService.upload(requests(file, progress), call);
+    } finally {
+      progress?.stop();
+    }
+  });
+  return error;
 }
 
 async function* requests(

@@ -1,10 +1,11 @@
 import type { FactRequest, FactResponse, SetNumRequest, SetNumResponse } from '@tally/stubs';
 import { ServerError, Status } from 'nice-grpc';
 import type { Config } from '../config.js';
+import { idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
 import { type ShortMethod, throwIfOver } from '../rpc/short-calls.js';
 import { fromBigEndian } from './factorial.js';
 import { createFactorials, type Factorials } from './factorials.js';
-import { type NumberStore, openNumberStore } from './store.js';
+import { type NumberStore, openNumberStore, type SetRefusal } from './store.js';
 
 /** The numbers and their factorials. */
 export interface Numbers {
@@ -14,7 +15,7 @@ export interface Numbers {
 }
 
 export async function openNumbers(config: Config): Promise<Numbers> {
-  const store = await openNumberStore(config.dataDir, config.durability);
+  const store = await openNumberStore(config);
   const factorials = createFactorials(config.factorialThreads);
   return {
     store,
@@ -40,16 +41,13 @@ export function numStoreService(opening: Promise<Numbers>, config: Config): NumS
   return {
     async setNum({ key, value }, call) {
       checkKey(key, config.keyBytesMax);
+      const idempotencyKey = idempotencyKeyOf(call);
       const { store } = await opening;
       throwIfOver(call);
-      const total = await store.set(key, value);
-      if (total === undefined) {
-        throw new ServerError(
-          Status.OUT_OF_RANGE,
-          `setting ${quoted(key)} to ${value} would take the total past int64; nothing was changed`,
-        );
-      }
-      return { total };
+      const { outcome, isReplay } = await store.set(key, value, idempotencyKey);
+      if (isReplay) markReplay(call);
+      if (typeof outcome === 'bigint') return { total: outcome };
+      throw refusalError(outcome, `setting ${quoted(key)} to ${value}`, config.keysMax);
     },
 
     async fact({ key }, call) {
@@ -81,6 +79,27 @@ function checkKey(key: string, keyBytesMax: number): void {
       `the key has ${bytes} bytes: 1 to ${keyBytesMax} bytes of UTF-8 are allowed`,
     );
   }
+}
+
+function refusalError(refusal: SetRefusal, attempt: string, keysMax: number): ServerError {
+  const nothing = 'nothing was changed';
+  if (refusal === 'past int64') {
+    return new ServerError(
+      Status.OUT_OF_RANGE,
+      `${attempt} would take the total past int64; ${nothing}`,
+    );
+  }
+  if (refusal === 'too many numbers') {
+    return new ServerError(
+      Status.RESOURCE_EXHAUSTED,
+      `${attempt} would make one number more than the ${keysMax} that are allowed (--keys-max of ` +
+        `the server); those that exist can be set; ${nothing}`,
+    );
+  }
+  return new ServerError(
+    Status.INVALID_ARGUMENT,
+    `${attempt} has the idempotency key of another SetNum: each needs a key of its own; ${nothing}`,
+  );
 }
 
 /** Why the number `n` has no factorial that this service can give; undefined if it has one. */

@@ -1,16 +1,20 @@
-import { type ServerInterceptor, status } from '@grpc/grpc-js';
+import { Metadata, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { ServerError, Status } from 'nice-grpc';
 import { statusOf } from './errors.js';
 import { type Call, type GrpcCall, internalsOf } from './grpc-call.js';
 
-/** What a short method may know of its call: grpc-js's says it one way, nice-grpc's the other. */
+/** What a short method sees of its call besides the request; nice-grpc's context is one too. */
 export interface ShortCall {
-  /** Whether nobody waits for the answer any more. */
+  readonly metadata: { get(name: string): string | Uint8Array | undefined };
+  /** Leaves with the status. */
+  readonly trailer: { set(name: string, value: string): unknown };
+  /** Whether nobody waits for the answer any more, as grpc-js's calls say it. */
   readonly cancelled?: boolean;
+  /** The same, as nice-grpc's say it. */
   readonly signal?: AbortSignal;
 }
 
-/** A unary method that needs nothing of its call but the request, and whether to go on. */
+/** A unary method that needs little of its call but the request. */
 export type ShortMethod<Request, Response> = (
   request: Request,
   call: ShortCall,
@@ -62,9 +66,13 @@ function answering(
   path: string,
   method: ShortMethod<never, unknown>,
 ): Listener {
+  let metadata: Metadata | undefined;
   let request: unknown;
   return {
-    onReceiveMetadata: () => call.startRead(),
+    onReceiveMetadata(received) {
+      metadata = received;
+      call.startRead();
+    },
     onReceiveMessage(message) {
       if (request !== undefined) {
         call.sendStatus(twoRequests(path));
@@ -73,7 +81,7 @@ function answering(
       request = message;
       call.startRead();
     },
-    onReceiveHalfClose: () => void answer(call, path, method, request),
+    onReceiveHalfClose: () => void answer(call, path, method, request, metadata),
     onCancel: () => {},
   };
 }
@@ -83,15 +91,27 @@ async function answer(
   path: string,
   method: ShortMethod<never, unknown>,
   request: unknown,
+  metadata: Metadata | undefined,
 ): Promise<void> {
+  let trailer: Metadata | null = null;
+  const shortCall: ShortCall = {
+    metadata: { get: (name) => metadata?.get(name)[0] },
+    trailer: {
+      set(name, value) {
+        trailer ??= new Metadata();
+        trailer.set(name, value);
+      },
+    },
+  };
   try {
     if (request === undefined) throw noRequest(path);
-    const response = await method(request as never, call);
+    const response = await method(request as never, shortCall);
     // Not after the message has been written: both leave in one packet.
     call.sendMessage(response, () => {});
-    call.sendStatus({ code: status.OK, details: 'OK' });
+    call.sendStatus({ code: status.OK, details: 'OK', metadata: trailer });
   } catch (error) {
-    call.sendStatus(statusOf(error, path));
+    const { code, details } = statusOf(error, path);
+    call.sendStatus({ code, details, metadata: trailer });
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Mutex } from 'async-mutex';
-import type { ChunkIndex, ColumnEntry, IndexState } from './chunk-index.js';
+import type { ChunkIndex, ColumnEntry, IndexState, KeptUpload } from './chunk-index.js';
 import {
   type CommittedEntry,
   type DeltaLog,
@@ -9,6 +9,7 @@ import {
   type LogEntry,
   type LoggedChunk,
   UncertainCommitError,
+  type UploadRetry,
 } from './delta-log.js';
 import type { ColumnRange } from './parquet-file.js';
 import { planChunk, samePlan, type TableField } from './schema.js';
@@ -29,13 +30,16 @@ export interface Catalog {
   checksums(chunkNumber: number): FileChecksums | undefined;
   /** The table's fields, to plan a chunk by. */
   fields(): Promise<readonly TableField[]>;
+  /** What was kept of the upload with an idempotency key, if it was not too long ago. */
+  kept(idempotencyKey: string): Promise<KeptUpload | undefined>;
   /**
    * Adds a chunk whose files are in their place; it is visible once this resolves to true.
    *
-   * False: the fields have changed since the chunk was planned, and it must be planned anew.
+   * False: the fields have changed since the chunk was planned, and it must be planned anew; or the
+   * log has a chunk of its idempotency key, of which two chunks must not wait at a time.
    * Throws UncertainCommitError: then the chunk's files must stay where they are.
    */
-  commit(id: string, chunk: CompleteChunk): Promise<boolean>;
+  commit(id: string, chunk: CompleteChunk, retry?: UploadRetry): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -58,6 +62,7 @@ interface State extends IndexState {
 interface Waiting {
   readonly id: string;
   readonly ingested: CompleteChunk;
+  readonly retry: UploadRetry | undefined;
   resolve(isCommitted: boolean): void;
   reject(error: unknown): void;
 }
@@ -112,7 +117,9 @@ export async function openCatalog(
     entries: readonly CommittedEntry[],
     ranges: readonly ReadonlyMap<string, readonly ColumnRange[]>[],
   ): Promise<void> {
-    const chunks = entries.flatMap((entry) => entry.chunks);
+    const chunks = entries.flatMap(({ chunks, committedMs }) =>
+      chunks.map((chunk) => ({ ...chunk, committedMs })),
+    );
     const next = entries.reduce<IndexState>(
       ({ tableId, fields, chunks }, entry) => ({
         tableId: entry.tableId ?? tableId,
@@ -176,7 +183,9 @@ export async function openCatalog(
     try {
       while (group.length > 0) {
         const now = await read((state) => state);
-        const { entry, planned } = entryOf(now, group);
+        // The log may have had more than the index when the upload looked for its key.
+        const fresh = group.filter(({ retry }) => !retry || index.kept(retry.key) === undefined);
+        const { entry, planned } = entryOf(now, fresh);
         for (const chunk of group) if (!planned.includes(chunk)) chunk.resolve(false);
         group = planned;
         if (planned.length === 0) return;
@@ -213,9 +222,10 @@ export async function openCatalog(
     fields: () => read(({ fields }) => fields),
     column: async (name) => index.column(name, await read(({ chunks }) => chunks)),
     checksums: (chunkNumber) => index.checksums(chunkNumber),
-    commit: (id, ingested) =>
+    kept: (idempotencyKey) => read(() => index.kept(idempotencyKey)),
+    commit: (id, ingested, retry) =>
       new Promise((resolve, reject) => {
-        waiting.push({ id, ingested, resolve, reject });
+        waiting.push({ id, ingested, retry, resolve, reject });
         void committer.runExclusive(async () => {
           if (waiting.length > 0) await commitTogether();
         });
@@ -249,8 +259,9 @@ function entryOf(
     if (!samePlan(plan, chunk.ingested.plan)) continue;
     fieldsAfter = plan.fields;
     planned.push(chunk);
+    const { id, retry } = chunk;
     const checksums = { csvCrc32c, parquetCrc32c };
-    chunks.push({ id: chunk.id, rows, csvBytes, parquetBytes, checksums, columns: plan.columns });
+    chunks.push({ id, rows, csvBytes, parquetBytes, checksums, columns: plan.columns, retry });
   }
   const changed = nextVersion === 0 || fieldsAfter.length > fields.length;
   const schema = changed && { fields: fieldsAfter, tableId: tableId ?? randomUUID() };

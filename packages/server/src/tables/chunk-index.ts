@@ -5,7 +5,8 @@ import { open } from 'lmdb';
 import { LRUCache } from 'lru-cache';
 import { commitFailure, ignoreFailedCommit } from '../lmdb-failure.js';
 import { lmdbDataFile, lmdbFault, makeLmdbFiles } from '../lmdb-file.js';
-import type { FileChecksums } from './delta-log.js';
+import { type KeyLimits, openRememberedKeys } from '../remembered-keys.js';
+import type { FileChecksums, UploadRetry } from './delta-log.js';
 import type { ColumnRange } from './parquet-file.js';
 import type { ChunkColumn, TableField } from './schema.js';
 
@@ -13,8 +14,12 @@ import type { ChunkColumn, TableField } from './schema.js';
 export interface IndexedChunk {
   /** Names the chunk's files. */
   readonly id: string;
+  readonly rows: number;
   readonly csvBytes: number;
   readonly checksums: FileChecksums | undefined;
+  /** Of an upload that had an idempotency key, and when it was committed. */
+  readonly retry?: UploadRetry | undefined;
+  readonly committedMs: number;
   /** In the order of the CSV header. */
   readonly columns: readonly ChunkColumn[];
   /** By field: where the values of a column of integers are in the Parquet file. */
@@ -36,6 +41,13 @@ export interface ColumnEntry {
   readonly field: string | null;
   /** Where the values are in the Parquet file; undefined if only its footer says. */
   readonly ranges: readonly ColumnRange[] | undefined;
+}
+
+/** What was kept of an upload that had an idempotency key. */
+export interface KeptUpload {
+  readonly rows: number;
+  readonly csvBytes: number;
+  readonly crc32c: number;
 }
 
 /** How far the index has taken in the table's log, and what the log says of the table. */
@@ -64,20 +76,27 @@ export interface ChunkIndex {
   column(name: string, chunks: number): Promise<readonly ColumnEntry[]>;
   /** Of the files of a chunk, by its number; undefined if the log has none. */
   checksums(chunkNumber: number): FileChecksums | undefined;
+  /** What was kept of the upload with an idempotency key, if it was not too long ago. */
+  kept(idempotencyKey: string): KeptUpload | undefined;
   /** Forgets everything. */
   clear(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Opens the index in `folder`, or makes it; a damaged one is removed first, and that is logged. */
-export async function openChunkIndex(folder: string, cacheEntriesMax: number): Promise<ChunkIndex> {
+export async function openChunkIndex(
+  folder: string,
+  cacheEntriesMax: number,
+  keyLimits: KeyLimits,
+): Promise<ChunkIndex> {
   await removeDamagedFile(lmdbDataFile(folder));
   await makeLmdbFiles(folder, false);
   // A promise of lmdb's means visible: what a power loss takes is made anew from the log.
-  const environment = open({ path: folder, maxDbs: 4 });
+  const environment = open({ path: folder, maxDbs: 8 });
   const meta = environment.openDB<IndexState, string>('meta', {});
   const columns = environment.openDB<StoredEntry, Buffer>('columns', { keyEncoding: 'binary' });
   const checksums = environment.openDB<FileChecksums, number>('checksums', {});
+  const uploads = openRememberedKeys<StoredUpload>(environment, keyLimits);
   const cache = createColumnCache(cacheEntriesMax);
   process.on('unhandledRejection', ignoreFailedCommit);
 
@@ -90,7 +109,9 @@ export async function openChunkIndex(folder: string, cacheEntriesMax: number): P
         await environment.transaction(() => {
           for (const chunk of chunks) {
             number++;
+            const { rows, csvBytes, committedMs, retry } = chunk;
             if (chunk.checksums !== undefined) checksums.put(number, chunk.checksums);
+            if (retry) uploads.put(retry.key, [rows, csvBytes, retry.crc32c], committedMs);
             for (const [place, column] of chunk.columns.entries()) {
               columns.put(keyOf(column.name, number), storedEntry(chunk, place, column));
             }
@@ -119,6 +140,12 @@ export async function openChunkIndex(folder: string, cacheEntriesMax: number): P
     },
 
     checksums: (chunkNumber) => checksums.get(chunkNumber),
+    kept(idempotencyKey) {
+      const stored = uploads.get(idempotencyKey);
+      if (stored === undefined) return undefined;
+      const [rows, csvBytes, crc32c] = stored;
+      return { rows, csvBytes, crc32c };
+    },
 
     async clear() {
       cache?.clear();
@@ -126,6 +153,7 @@ export async function openChunkIndex(folder: string, cacheEntriesMax: number): P
         columns.clearSync();
         checksums.clearSync();
         meta.clearSync();
+        uploads.clear();
       });
     },
 
@@ -176,6 +204,8 @@ export function keyOf(column: string, chunkNumber: number): Buffer {
 const hashBytes = 32;
 const numberBytes = 6;
 
+type StoredUpload = readonly [rows: number, csvBytes: number, crc32c: number];
+
 /** An entry as it is in LMDB. */
 export type StoredEntry = readonly [
   chunkId: string,
@@ -189,7 +219,7 @@ export type StoredEntry = readonly [
 ];
 
 export function storedEntry(
-  { id, csvBytes, columns, ranges }: IndexedChunk,
+  { id, csvBytes, columns, ranges }: Pick<IndexedChunk, 'id' | 'csvBytes' | 'columns' | 'ranges'>,
   place: number,
   { field }: ChunkColumn,
 ): StoredEntry {

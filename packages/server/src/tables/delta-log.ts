@@ -10,6 +10,14 @@ import type { ChunkColumn, TableField } from './schema.js';
 // The actions and files of a Delta Lake table at reader version 1 and writer version 2
 // (https://github.com/delta-io/delta/blob/master/PROTOCOL.md).
 
+/** What makes it safe to repeat an upload. */
+export interface UploadRetry {
+  /** The client's name for the upload. */
+  readonly key: string;
+  /** Of the bytes that were uploaded: with their number, it tells another file. */
+  readonly crc32c: number;
+}
+
 /** A chunk as the log knows it. */
 export interface LoggedChunk {
   /** Names the chunk's files: `<id>.csv` and `<id>.parquet`. */
@@ -21,6 +29,8 @@ export interface LoggedChunk {
   readonly checksums: FileChecksums | undefined;
   /** In the order of the CSV header. */
   readonly columns: readonly ChunkColumn[];
+  /** Of an upload that had an idempotency key. */
+  readonly retry?: UploadRetry | undefined;
 }
 
 /** CRC32C of a chunk's files, each taken before a disk had the bytes. */
@@ -41,6 +51,8 @@ export interface LogEntry {
 
 /** A commit that is in the log; its digest tells it from any other of the same version. */
 export interface CommittedEntry extends LogEntry {
+  /** In milliseconds since 1970, as the commit itself says; 0 if another engine's does not. */
+  readonly committedMs: number;
   readonly digest: string;
 }
 
@@ -69,6 +81,7 @@ export interface StoredChunk {
   readonly columns: readonly (readonly [string, string | null])[];
   readonly csvCrc32c?: number;
   readonly parquetCrc32c?: number;
+  readonly retry?: UploadRetry | undefined;
 }
 
 /** The name of a commit's file. */
@@ -131,7 +144,8 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
       return readCommit(version).then(digestOf, () => undefined);
     },
     async append(entry) {
-      const text = commitText(entry);
+      const committedMs = Date.now();
+      const text = commitText(entry, committedMs);
       const spooled = path.join(folders.spool, `${randomUUID()}.json`);
       const target = path.join(folders.log, fileOf(entry.version));
       try {
@@ -146,15 +160,14 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
         await rm(spooled, { force: true }).catch(() => {});
       }
       if (sync) await syncPath(folders.log).catch(throwUncertain);
-      return { ...entry, digest: digestOf(text) };
+      return { ...entry, committedMs, digest: digestOf(text) };
     },
   };
 }
 
 export const digestOf = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
 
-function commitText({ version, fields, tableId, chunks }: LogEntry): string {
-  const now = Date.now();
+function commitText({ version, fields, tableId, chunks }: LogEntry, now: number): string {
   const actions: object[] = [];
   if (version === 0) actions.push({ protocol: { minReaderVersion: 1, minWriterVersion: 2 } });
   if (fields !== undefined) {
@@ -175,12 +188,13 @@ function commitText({ version, fields, tableId, chunks }: LogEntry): string {
 }
 
 function addAction(chunk: LoggedChunk, now: number) {
-  const { id, rows, csvBytes, parquetBytes, checksums, columns } = chunk;
+  const { id, rows, csvBytes, parquetBytes, checksums, columns, retry } = chunk;
   const stored: StoredChunk = {
     id,
     csvBytes,
     columns: columns.map(({ name, field }) => [name, field?.field ?? null]),
     ...checksums,
+    retry,
   };
   return {
     add: {
@@ -210,13 +224,20 @@ export interface Action {
     readonly stats?: string;
     readonly tags?: Readonly<Record<string, string>>;
   };
-  readonly commitInfo?: object;
+  readonly commitInfo?: { readonly timestamp?: number };
 }
 
 const tallyActions = ['protocol', 'metaData', 'add', 'commitInfo'];
 
+/** What a commit says; its digest is of its bytes. */
+export type ParsedCommit = Omit<CommittedEntry, 'digest'>;
+
 /** Reads the text of a commit; `known` are the table's fields before it. Throws ForeignLogError. */
-export function parseCommit(version: number, text: string, known: readonly TableField[]): LogEntry {
+export function parseCommit(
+  version: number,
+  text: string,
+  known: readonly TableField[],
+): ParsedCommit {
   const stop = (why: string) =>
     new ForeignLogError(`the table's log (_delta_log/${fileOf(version)}) ${why}`);
   const actions = parseActions(text);
@@ -245,10 +266,12 @@ export function parseCommit(version: number, text: string, known: readonly Table
 function parseEntry(
   actions: readonly Action[],
   known: readonly TableField[],
-): Omit<LogEntry, 'version'> {
+): Omit<ParsedCommit, 'version'> {
   const { metaData } = actions.find((action) => action.metaData !== undefined) ?? {};
   const fields = metaData === undefined ? known : parseFields(metaData.schemaString);
+  const { commitInfo } = actions.find((action) => action.commitInfo !== undefined) ?? {};
   return {
+    committedMs: commitInfo?.timestamp ?? 0,
     ...(metaData !== undefined && { fields, tableId: metaData.id }),
     chunks: actions.flatMap(({ add }) => (add === undefined ? [] : [parseChunk(add, fields)])),
   };
@@ -288,6 +311,7 @@ function parseChunk(add: NonNullable<Action['add']>, fields: readonly TableField
     id: stored.id,
     rows: JSON.parse(add.stats ?? '{}').numRecords,
     csvBytes: stored.csvBytes,
+    retry: stored.retry,
     parquetBytes: add.size,
     checksums:
       csvCrc32c === undefined || parquetCrc32c === undefined

@@ -5,12 +5,13 @@ import { type Mutex, Semaphore } from 'async-mutex';
 import type { Limits } from '../config.js';
 import { type Catalog, UnseenCommitError } from './catalog.js';
 import type { ChunkLimits } from './csv-faults.js';
-import { UncertainCommitError } from './delta-log.js';
+import { UncertainCommitError, type UploadRetry } from './delta-log.js';
 import { createEarlyIngest, type IngestFiles } from './early-ingest.js';
 import type { TableFolders } from './files.js';
 import type { TablePool } from './pool.js';
-import { type Pieces, spool } from './spool.js';
+import { type Pieces, type Spooled, spool } from './spool.js';
 import { createStop, type Stop, setStop, stoppedBy } from './stop.js';
+import { inTurn, type UploadTurns } from './upload-turns.js';
 import type { Fault, IngestedChunk } from './worker.js';
 
 /** What an upload needs of its table. */
@@ -24,6 +25,21 @@ export interface IngestContext {
   readonly slots: Semaphore;
   /** Lets one upload at a time be converted while it is still being spooled; undefined: none. */
   readonly early: Mutex | undefined;
+  readonly turns: UploadTurns;
+}
+
+/** What an upload needs to know of its call. */
+export interface UploadCall {
+  readonly signal: AbortSignal;
+  /** Asked once all bytes have come: the first message of a stream may say it. */
+  idempotencyKey(): string | undefined;
+}
+
+/** What was kept of an upload, now or, if it is a replay, for an earlier one with the same key. */
+export interface UploadAnswer {
+  readonly rows: number;
+  readonly csvBytes: number;
+  readonly isReplay: boolean;
 }
 
 /** A conversion holds its CSV file, its Parquet file and, to sync it, a folder. */
@@ -47,14 +63,16 @@ export function createSpoolSlots({
  * Adds a CSV file to the table and resolves once the chunk is on disk for good and visible.
  *
  * Resolves to what was kept, or to what is wrong with the file; then, as after an error, nothing
- * is kept. An error is also that `signal` was aborted before the chunk was committed.
+ * is kept. An error is also that `signal` was aborted before the chunk was committed. Of uploads
+ * with one idempotency key each waits for the one before it; one of them is kept, once.
  */
 export async function upload(
   context: IngestContext,
   csv: Pieces,
-  signal: AbortSignal,
-): Promise<IngestedChunk | Fault> {
-  const { folders, catalog, sync, slots } = context;
+  call: UploadCall,
+): Promise<UploadAnswer | Fault> {
+  const { folders, catalog, sync, slots, turns } = context;
+  const { signal } = call;
   const id = randomUUID();
   const files = {
     spoolPath: path.join(folders.spool, `${id}.csv`),
@@ -68,24 +86,38 @@ export async function upload(
   const { grow: onGrowth, complete: onWritten } = early;
   let committed = false;
   let mayBeInLog = false;
-  try {
-    const spooled = await spool(files.spoolPath, csv, { slots, sync, onGrowth, onWritten });
+
+  async function add(
+    retry: UploadRetry | undefined,
+    spooled: Spooled,
+  ): Promise<UploadAnswer | Fault> {
     let chunk = await stoppedBy(signal, stop, early.ingested);
     // Another upload may give a new column another type meanwhile; then this one is planned
     // again. Types are few, so this ends.
     for (let task = files; ; task = { ...files, spoolPath: files.csvPath }) {
       signal.throwIfAborted();
+      const before = retry && (await replay(catalog, retry, spooled.bytes));
+      if (before !== undefined) return before;
       chunk ??= await stoppedBy(signal, stop, () => ingestComplete(context, task, stop));
       signal.throwIfAborted();
       if ('fault' in chunk) return chunk;
-      if (chunk.csvBytes !== spooled.bytes) {
-        const sizes = `${spooled.bytes} bytes came, but the CSV file has ${chunk.csvBytes}`;
+      const { rows, csvBytes } = chunk;
+      if (csvBytes !== spooled.bytes) {
+        const sizes = `${spooled.bytes} bytes came, but the CSV file has ${csvBytes}`;
         throw new Error(`the disk lost or added bytes: ${sizes}`);
       }
-      committed = await catalog.commit(id, { ...chunk, csvCrc32c: spooled.crc32c });
-      if (committed) return chunk;
+      committed = await catalog.commit(id, { ...chunk, csvCrc32c: spooled.crc32c }, retry);
+      if (committed) return { rows, csvBytes, isReplay: false };
       chunk = undefined;
     }
+  }
+
+  try {
+    const spooled = await spool(files.spoolPath, csv, { slots, sync, onGrowth, onWritten });
+    const key = call.idempotencyKey();
+    if (key === undefined) return await add(undefined, spooled);
+    const retry = { key, crc32c: spooled.crc32c };
+    return await inTurn(turns, key, signal, () => add(retry, spooled));
   } catch (error) {
     setStop(stop);
     mayBeInLog = error instanceof UncertainCommitError || error instanceof UnseenCommitError;
@@ -96,6 +128,23 @@ export async function upload(
     if (!committed && !mayBeInLog)
       for (const file of Object.values(files)) await rm(file, { force: true });
   }
+}
+
+/** The answer to an upload whose key was used before; undefined if it was not. */
+async function replay(
+  catalog: Catalog,
+  { key, crc32c }: UploadRetry,
+  bytes: number,
+): Promise<UploadAnswer | Fault | undefined> {
+  const kept = await catalog.kept(key);
+  if (kept === undefined) return undefined;
+  const { rows, csvBytes } = kept;
+  if (csvBytes === bytes && kept.crc32c === crc32c) return { rows, csvBytes, isReplay: true };
+  return {
+    fault:
+      `the idempotency key ${JSON.stringify(key)} was used for another file: each file needs a ` +
+      'key of its own',
+  };
 }
 
 async function ingestComplete(

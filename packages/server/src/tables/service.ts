@@ -4,16 +4,22 @@ import { Mutex } from 'async-mutex';
 import type { Config } from '../config.js';
 import { systemErrorSentence } from '../rpc/errors.js';
 import { holdMessage } from '../rpc/held-messages.js';
+import { idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
 import { type Catalog, openCatalog, TableStoppedError, UnseenCommitError } from './catalog.js';
 import { openChunkIndex } from './chunk-index.js';
 import { type Format, type SumContext, sumColumn } from './column-sum.js';
 import { openDeltaLog, UncertainCommitError } from './delta-log.js';
 import { defaultTable, openTableFolders } from './files.js';
-import { createSpoolSlots, type IngestContext, upload } from './ingest.js';
+import {
+  createSpoolSlots,
+  type IngestContext,
+  type UploadAnswer,
+  type UploadCall,
+  upload,
+} from './ingest.js';
 import { createTablePool } from './pool.js';
 import type { Pieces } from './spool.js';
 import { createSumCache } from './sum-cache.js';
-import type { IngestedChunk } from './worker.js';
 
 /** The table and the threads that work on its files. */
 export interface Tables {
@@ -27,7 +33,7 @@ export async function openTables(config: Config): Promise<Tables> {
   const sync = config.durability === 'fsync';
   const folders = await openTableFolders(config.dataDir, defaultTable, sync);
   const pool = await createTablePool(config.tableThreads, config.conversionsMax);
-  const index = await openChunkIndex(folders.index, config.catalogCacheEntries);
+  const index = await openChunkIndex(folders.index, config.catalogCacheEntries, config);
   const catalog = await openCatalog(openDeltaLog(folders, sync), index, async (chunkIds) => {
     const files = chunkIds.map((id) => path.join(folders.parquet, `${id}.parquet`));
     return Promise.all(files.map((parquetPath) => pool.ranges({ parquetPath })));
@@ -51,6 +57,7 @@ export async function openTables(config: Config): Promise<Tables> {
       sync,
       slots,
       early: config.conversionsMax > 1 ? new Mutex() : undefined,
+      turns: new Map(),
     },
     sum: {
       folders,
@@ -70,14 +77,19 @@ export async function openTables(config: Config): Promise<Tables> {
 /** The existing clients' Table; calls wait until `opening` has resolved. */
 export function tableService(opening: Promise<Tables>): TableServiceImplementation {
   return {
-    async upload({ csvData }, { signal }) {
+    async upload({ csvData }, context) {
+      const { signal } = context;
+      const key = idempotencyKeyOf(context);
       const letGo = holdMessage(csvData);
       try {
         const { ingest } = await opening;
         signal.throwIfAborted();
+        const call = { signal, idempotencyKey: () => key };
         const piece = onlyPiece(csvData, letGo);
-        const result = await uploadOrSentence(ingest, piece, signal, '/Table/Upload');
-        return typeof result === 'string' ? { error: result } : {};
+        const result = await uploadOrSentence(ingest, piece, call, '/Table/Upload');
+        if (typeof result === 'string') return { error: result };
+        if (result.isReplay) markReplay(context);
+        return {};
       } finally {
         letGo();
       }
@@ -131,14 +143,14 @@ const isFormat = (format: string): format is Format => format === 'csv' || forma
 export async function uploadOrSentence(
   ingest: IngestContext,
   csv: Pieces,
-  signal: AbortSignal,
+  call: UploadCall,
   path: string,
-): Promise<IngestedChunk | string> {
+): Promise<UploadAnswer | string> {
   try {
-    const result = await sentenceIfStopped(() => upload(ingest, csv, signal));
+    const result = await sentenceIfStopped(() => upload(ingest, csv, call));
     return typeof result === 'object' && 'fault' in result ? result.fault : result;
   } catch (error) {
-    const sentence = signal.aborted ? undefined : systemErrorSentence(error, path);
+    const sentence = call.signal.aborted ? undefined : systemErrorSentence(error, path);
     if (sentence === undefined) throw error;
     return sentence;
   }

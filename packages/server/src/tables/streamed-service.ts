@@ -1,6 +1,7 @@
 import { setDefaultHighWaterMark } from 'node:stream';
 import type { TableServiceV1Implementation, UploadRequest } from '@tally/stubs';
 import { holdMessage } from '../rpc/held-messages.js';
+import { idempotencyKeyIn, idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
 import { type Tables, uploadOrSentence } from './service.js';
 
 /** tally.v1's TableService; calls wait until `opening` has resolved. */
@@ -9,17 +10,19 @@ export function streamedTableService(opening: Promise<Tables>): TableServiceV1Im
   // --message-bytes-max. With 1 it reads the next piece while one is written.
   setDefaultHighWaterMark(true, 1);
   return {
-    async upload(requests, { signal }) {
+    async upload(requests, context) {
+      const { signal } = context;
+      let key = idempotencyKeyOf(context);
       const { ingest } = await opening;
       signal.throwIfAborted();
-      const pieces = csvPieces(requests, signal);
-      const result = await uploadOrSentence(
-        ingest,
-        pieces,
-        signal,
-        '/tally.v1.TableService/Upload',
-      );
+      const pieces = csvPieces(requests, signal, (first) => {
+        key = idempotencyKeyIn(first.idempotencyKey, key);
+      });
+      const call = { signal, idempotencyKey: () => key };
+      const path = '/tally.v1.TableService/Upload';
+      const result = await uploadOrSentence(ingest, pieces, call, path);
       if (typeof result === 'string') return { error: result };
+      if (result.isReplay) markReplay(context);
       return { rows: BigInt(result.rows), csvBytes: BigInt(result.csvBytes) };
     },
   };
@@ -28,11 +31,15 @@ export function streamedTableService(opening: Promise<Tables>): TableServiceV1Im
 async function* csvPieces(
   requests: AsyncIterable<UploadRequest>,
   signal: AbortSignal,
+  onFirst: (request: UploadRequest) => void,
 ): AsyncGenerator<Uint8Array> {
-  for await (const { csvData } of requests) {
-    const letGo = holdMessage(csvData);
+  let isFirst = true;
+  for await (const request of requests) {
+    if (isFirst) onFirst(request);
+    isFirst = false;
+    const letGo = holdMessage(request.csvData);
     try {
-      yield csvData;
+      yield request.csvData;
     } finally {
       letGo();
     }

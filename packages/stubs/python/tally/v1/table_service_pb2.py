@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctally/v1/table_service.proto\x12\x08tally.v1\"!\n\rUploadRequest\x12\x10\n\x08\x63sv_data\x18\x01 \x01(\x0c\"@\n\x0eUploadResponse\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x11\n\tcsv_bytes\x18\x03 \x01(\x03\x32M\n\x0cTableService\x12=\n\x06Upload\x12\x17.tally.v1.UploadRequest\x1a\x18.tally.v1.UploadResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctally/v1/table_service.proto\x12\x08tally.v1\"S\n\rUploadRequest\x12\x10\n\x08\x63sv_data\x18\x01 \x01(\x0c\x12\x1c\n\x0fidempotency_key\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_idempotency_key\"@\n\x0eUploadResponse\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x11\n\tcsv_bytes\x18\x03 \x01(\x03\x32M\n\x0cTableService\x12=\n\x06Upload\x12\x17.tally.v1.UploadRequest\x1a\x18.tally.v1.UploadResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,9 +32,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tally.v1.table_service_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_UPLOADREQUEST']._serialized_start=42
-  _globals['_UPLOADREQUEST']._serialized_end=75
-  _globals['_UPLOADRESPONSE']._serialized_start=77
-  _globals['_UPLOADRESPONSE']._serialized_end=141
-  _globals['_TABLESERVICE']._serialized_start=143
-  _globals['_TABLESERVICE']._serialized_end=220
+  _globals['_UPLOADREQUEST']._serialized_end=125
+  _globals['_UPLOADRESPONSE']._serialized_start=127
+  _globals['_UPLOADRESPONSE']._serialized_end=191
+  _globals['_TABLESERVICE']._serialized_start=193
+  _globals['_TABLESERVICE']._serialized_end=270
 # @@protoc_insertion_point(module_scope)

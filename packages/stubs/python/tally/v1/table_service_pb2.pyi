@@ -5,10 +5,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class UploadRequest(_message.Message):
-    __slots__ = ("csv_data",)
+    __slots__ = ("csv_data", "idempotency_key")
     CSV_DATA_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     csv_data: bytes
-    def __init__(self, csv_data: _Optional[bytes] = ...) -> None: ...
+    idempotency_key: str
+    def __init__(self, csv_data: _Optional[bytes] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class UploadResponse(_message.Message):
     __slots__ = ("error", "rows", "csv_bytes")

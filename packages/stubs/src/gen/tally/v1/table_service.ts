@@ -26,6 +26,17 @@ export interface UploadRequest {
    * it is at most as large as the server takes a message. 32 to 256 KiB are a good size.
    */
   csvData: Uint8Array;
+  /**
+   * A name for this upload that makes it safe to repeat: 1 to 128 printable ASCII characters
+   * without spaces, best a random UUID. Counts in the first message of the call only. The metadata
+   * `tally-idempotency-key` says the same, also to /Table/Upload.
+   *
+   * The file of the first upload with a key is kept; each later one with the same key and the same
+   * bytes, for a day (see the server's --idempotency-hours), keeps nothing more and gets the same
+   * answer, with `tally-idempotent-replay: true` in its trailing metadata. The same key with other
+   * bytes is an error. After an error, the key may be used again.
+   */
+  idempotencyKey?: string | undefined;
 }
 
 /** Whether the chunk was kept. */
@@ -42,13 +53,16 @@ export interface UploadResponse {
 }
 
 function createBaseUploadRequest(): UploadRequest {
-  return { csvData: new Uint8Array(0) };
+  return { csvData: new Uint8Array(0), idempotencyKey: undefined };
 }
 
 export const UploadRequest: MessageFns<UploadRequest> = {
   encode(message: UploadRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.csvData.length !== 0) {
       writer.uint32(10).bytes(message.csvData);
+    }
+    if (message.idempotencyKey !== undefined) {
+      writer.uint32(18).string(message.idempotencyKey);
     }
     return writer;
   },
@@ -74,6 +88,14 @@ export const UploadRequest: MessageFns<UploadRequest> = {
             message.csvData = reader.bytes();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -93,6 +115,11 @@ export const UploadRequest: MessageFns<UploadRequest> = {
         : isSet(object.csv_data)
         ? bytesFromBase64(object.csv_data)
         : new Uint8Array(0),
+      idempotencyKey: isSet(object.idempotencyKey)
+        ? globalThis.String(object.idempotencyKey)
+        : isSet(object.idempotency_key)
+        ? globalThis.String(object.idempotency_key)
+        : undefined,
     };
   },
 
@@ -100,6 +127,9 @@ export const UploadRequest: MessageFns<UploadRequest> = {
     const obj: any = {};
     if (message.csvData.length !== 0) {
       obj.csvData = base64FromBytes(message.csvData);
+    }
+    if (message.idempotencyKey !== undefined) {
+      obj.idempotencyKey = message.idempotencyKey;
     }
     return obj;
   },
@@ -110,6 +140,7 @@ export const UploadRequest: MessageFns<UploadRequest> = {
   fromPartial(object: DeepPartial<UploadRequest>): UploadRequest {
     const message = createBaseUploadRequest();
     message.csvData = object.csvData ?? new Uint8Array(0);
+    message.idempotencyKey = object.idempotencyKey ?? undefined;
     return message;
   },
 };
