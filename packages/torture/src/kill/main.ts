@@ -21,6 +21,8 @@ const command = runCommand(
 const { cycles, seed, durability } = command.parse().opts();
 
 console.log(`${cycles} cycles with --durability ${durability}, seed ${seed}`);
+// Ended by a signal, this process would leave its server behind.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const isTerminal = process.stdout.isTTY;
 const cyclesPerLine = 50;
 try {
