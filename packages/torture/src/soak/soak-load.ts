@@ -132,24 +132,29 @@ async function smallUpload(
   if (!life.killed) latencies.add('small upload', performance.now() - beganMs);
 }
 
-/** A stream that is cancelled before its end: nothing of it may be kept. */
+/**
+ * A stream that is cancelled before its end: nothing of it may be kept.
+ *
+ * It breaks off within a quoted field: Node's HTTP/2 ends a stream in order before it resets it, so
+ * that a server which is told of the end first would take a whole number of rows for the file.
+ */
 async function brokenOffUpload(
   life: ServerLife,
   connection: Connection,
   random: Random,
   name: string,
 ): Promise<void> {
-  const chunk = smallChunk(random, name);
+  const { csv } = smallChunk(random, name);
   const cancel = new AbortController();
   async function* neverEnding() {
-    yield* pieces(chunk.csv, pieceBytes);
+    yield* pieces(Buffer.concat([csv, Buffer.from('"open')]), pieceBytes);
     setTimeout(() => cancel.abort(), random(cancelMsMax));
     await new Promise((_, reject) => cancel.signal.addEventListener('abort', reject));
   }
   const reply = await answerUnlessCancelled(life, 'a stream', cancel.signal, (signal) =>
     connection.streamed.upload(neverEnding(), { signal }),
   );
-  if (reply !== undefined) throw new Violation(`${name} was answered before its stream had ended`);
+  if (reply?.error === '') throw new Violation(`${name} was kept although its stream broke off`);
 }
 
 /** An upload that is cancelled at any instant: its chunk is there as a whole or not at all. */
