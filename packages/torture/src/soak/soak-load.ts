@@ -75,7 +75,7 @@ function clientsOf(life: ServerLife, latencies: Latencies, name: string): readon
         uploadChunk(life, to, largeChunk(random, `${name}.large${n}`), 'streamed', largePieceBytes),
     },
     {
-      restMs: 1000,
+      restMs: 3000,
       call: (to, _, n) => checkMarksMeanwhile(life, to, n % 2 === 0 ? 'csv' : 'parquet'),
     },
     { restMs: 700, call: (to, random, n) => brokenOffUpload(life, to, random, `${name}.c${n}`) },

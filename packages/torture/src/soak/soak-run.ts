@@ -105,8 +105,11 @@ class Run {
     const lives = livesOf(this.options.minutes);
     for (let folder = 0; folder < lives / livesPerFolder; folder++) {
       const dataDir = await mkdtemp(path.join(tmpdir(), 'tally-soak-'));
-      await this.#livesOfFolder(dataDir, (this.options.minutes / lives) * 60_000);
-      // After a violation it stays, for inspection.
+      try {
+        await this.#livesOfFolder(dataDir, (this.options.minutes / lives) * 60_000);
+      } catch (error) {
+        throw new Error(`${messageOf(error)}. The data is kept in ${dataDir}.`, { cause: error });
+      }
       await rm(dataDir, { recursive: true });
     }
   }
@@ -124,8 +127,6 @@ class Run {
         life = await this.#start(dataDir, expected);
         await checkRestarted(life, i, 'all');
       }
-    } catch (error) {
-      throw new Error(`${messageOf(error)}. The data is kept in ${dataDir}.`, { cause: error });
     } finally {
       if (!life.killed) await life.kill();
       this.#numbers += expected.numbers.acknowledged;
