@@ -77,9 +77,8 @@ function onePanel(
   const key = lines.map(({ name }, i) => {
     const at = keyX;
     keyX += 40 + name.length * 7;
-    return (
-      `<path class="line l${i}" d="M${at} ${y0 + 10}h18"/>\n` + text(at + 24, y0 + 14, name, 'key')
-    );
+    const dash = `<path class="line l${i}" d="M${at} ${y0 + 10}h18"/>`;
+    return `${dash}\n${text(at + 24, y0 + 14, name, 'key')}`;
   });
   return [text(left, y0 + 14, label, 'label'), ...key, ...grid, ...marked, ...drawn].join('\n');
 }
