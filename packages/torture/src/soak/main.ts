@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Option } from 'commander';
 import { countOption, runCommand } from '../run-options.js';
 import type { Sample } from './sample.js';
 import { saveReport } from './soak-report.js';
@@ -17,7 +18,11 @@ const command = runCommand(
     'Linux and the right to make a control group.',
 )
   .addOption(countOption('--minutes', 'how long; at least 6 servers have their turn', 60))
-  .option('--out <folder>', 'where soak.md and soak.svg go', userPath, results);
+  .addOption(
+    new Option('--out <folder>', 'where soak.md and soak.svg go')
+      .argParser(userPath)
+      .default(results, 'packages/torture/results'),
+  );
 const { minutes, seed, out } = command.parse().opts();
 
 // Ended by a signal, this process would leave its server behind.
