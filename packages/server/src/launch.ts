@@ -30,6 +30,8 @@ export interface LaunchOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Flags for node itself, before the script. */
   readonly nodeArgs?: readonly string[];
+  /** A command that runs the one that follows it, such as `nice`. */
+  readonly wrapper?: readonly string[];
   /** Sends SIGKILL when it is aborted, also while the process starts. */
   readonly killed?: AbortSignal;
 }
@@ -43,9 +45,11 @@ const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
  */
 export async function launchServer(options: LaunchOptions = {}): Promise<LaunchedServer> {
   const dataDir = options.dataDir ?? (await mkdtemp(path.join(tmpdir(), 'tally-')));
+  const [program, ...wrapped] = [...(options.wrapper ?? []), process.execPath];
   const child = spawn(
-    process.execPath,
+    program,
     [
+      ...wrapped,
       ...(options.nodeArgs ?? []),
       main,
       ...['--port', String(options.port ?? 0), '--data-dir', dataDir],

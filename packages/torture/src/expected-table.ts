@@ -17,6 +17,8 @@ export interface TestChunk {
 
 /** All subsets of the chunks without an answer are tried: 65,536 at most. */
 const unansweredMax = 16;
+/** Several acknowledged chunks that are missing are named if they are among the last ones. */
+const recentMax = 6;
 
 const markOf = ({ name, sums }: TestChunk): bigint => {
   const mark = sums.get(markColumn);
@@ -130,17 +132,22 @@ export class ExpectedTable {
     this.#marksOfUnanswered -= markOf(chunk);
   }
 
-  /** Looks for one chunk that is missing, or counted twice. */
+  /** Looks for chunks that are missing, or for one that is counted twice. */
   #unexplained(marks: bigint): Violation {
     const is = `the sum of ${markColumn} over the ${this.chunks} acknowledged chunks is ${marks}`;
+    const excess = marks - this.#marksKept();
+    const recent = [...this.#kept.keys()].slice(-recentMax);
     for (const subset of subsets([...this.#unanswered])) {
-      const rest = marks - this.#marksKept() - marksOf(subset);
+      const rest = excess - marksOf(subset);
       const lost = this.#kept.get(-rest);
       if (lost !== undefined) return new Violation(`${is}: ${lost}, acknowledged, is missing`);
-      const again = this.#kept.get(rest);
-      if (again !== undefined) return new Violation(`${is}: ${again} is counted twice`);
-      const twice = subset.find((chunk) => markOf(chunk) === rest);
-      if (twice !== undefined) return new Violation(`${is}: ${twice.name} is counted twice`);
+      const twice = this.#kept.get(rest) ?? subset.find((chunk) => markOf(chunk) === rest)?.name;
+      if (twice !== undefined) return new Violation(`${is}: ${twice} is counted twice`);
+      for (const several of subsets(recent)) {
+        if (several.reduce((sum, mark) => sum + mark, 0n) !== -rest) continue;
+        const names = several.map((mark) => this.#kept.get(mark)).join(' and ');
+        return new Violation(`${is}: ${names}, acknowledged, are missing`);
+      }
     }
     return new Violation(
       `${is}, not ${this.#marksKept()}, and no set of the ${this.#unanswered.size} chunks ` +
@@ -152,9 +159,9 @@ export class ExpectedTable {
 const marksOf = (chunks: readonly TestChunk[]) =>
   chunks.reduce((sum, chunk) => sum + markOf(chunk), 0n);
 
-function* subsets(chunks: readonly TestChunk[]): Generator<readonly TestChunk[]> {
-  for (let bits = 0; bits < 2 ** chunks.length; bits++) {
-    yield chunks.filter((_, i) => (bits & (1 << i)) !== 0);
+function* subsets<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let bits = 0; bits < 2 ** items.length; bits++) {
+    yield items.filter((_, i) => (bits & (1 << i)) !== 0);
   }
 }
 

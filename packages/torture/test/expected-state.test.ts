@@ -71,6 +71,11 @@ describe('a table', () => {
     expect(table.markBounds()).toEqual({ least: 120n, most: 120n });
   });
 
+  it('must not miss several chunks', () => {
+    const table = tableWith([chunk('a', 100n), chunk('b', 50n), chunk('c', 7n)], [chunk('d', 10n)]);
+    expect(() => table.settle(110n)).toThrow('b and c, acknowledged, are missing');
+  });
+
   it.each([
     ['an acknowledged chunk that is missing', 10n, 'a, acknowledged, is missing'],
     ['an acknowledged chunk that is there twice', 200n, 'a is counted twice'],

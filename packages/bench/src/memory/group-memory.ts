@@ -18,6 +18,13 @@ export function groupMemory(folder: string): GroupMemory {
   return parseVersion2(read('memory.stat'));
 }
 
+/** All that counts towards the group's limit, in bytes: the page cache too, which can be dropped. */
+export function groupUsage(folder: string): number {
+  const version2 = path.join(folder, 'memory.current');
+  const file = existsSync(version2) ? version2 : path.join(folder, 'memory.usage_in_bytes');
+  return Number(readFileSync(file, 'utf8'));
+}
+
 /** How many processes the kernel has killed in the group for want of memory. */
 export function killedIn(folder: string): number {
   const version2 = path.join(folder, 'memory.events');

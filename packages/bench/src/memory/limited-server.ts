@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { startServer } from '../running-server.js';
 import { noSumCache, root, serverMain } from '../tally-server.js';
+import { imageSettings, makeControlGroup } from './control-group.js';
 
 /** Tally in a control group of its own. */
 export interface LimitedServer {
@@ -14,7 +15,6 @@ export interface LimitedServer {
   stop(): Promise<void>;
 }
 
-const limitBytes = 512 * 2 ** 20;
 const image = 'tally-bench';
 
 /** Starts Tally within 512 MB and no swap: in a container, or without Docker in a group made here. */
@@ -87,29 +87,18 @@ function containerGroup(id: string): string {
 }
 
 async function startInGroup(): Promise<LimitedServer> {
-  const version2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
-  const group = path.join('/sys/fs/cgroup', version2 ? '' : 'memory', `tally-bench-${process.pid}`);
-  mkdirSync(group);
-  const limits = version2
-    ? { 'memory.max': limitBytes, 'memory.swap.max': 0 }
-    : { 'memory.limit_in_bytes': limitBytes, 'memory.memsw.limit_in_bytes': limitBytes };
-  for (const [file, bytes] of Object.entries(limits)) {
-    writeFileSync(path.join(group, file), String(bytes));
-  }
-  // The settings of the image, which docker/Dockerfile explains.
-  const enter = `echo $$ > ${group}/cgroup.procs && exec "$0" "$@"`;
-  const node = [process.execPath, '--max-old-space-size=160', serverMain, ...noSumCache];
-  const server = await startServer('sh', ['-c', enter, ...node], {
-    MALLOC_ARENA_MAX: '2',
-    MALLOC_TRIM_THRESHOLD_: '131072',
-  });
+  const group = makeControlGroup('tally-bench');
+  const { nodeArgs, env } = imageSettings;
+  const [enter = '', ...rest] = group.enter;
+  const node = [process.execPath, ...nodeArgs, serverMain, ...noSumCache];
+  const server = await startServer(enter, [...rest, ...node], env);
   return {
     address: server.address,
-    group,
-    how: 'a control group of 512 MB without swap',
+    group: group.folder,
+    how: group.how,
     async stop() {
       await server.stop();
-      rmdirSync(group);
+      group.remove();
     },
   };
 }

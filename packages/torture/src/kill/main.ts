@@ -15,12 +15,15 @@ const command = runCommand(
   )
   .addHelpText(
     'after',
-    '\nThe same seed makes the same calls and the same instants, in ms, of the kills. What a server ' +
-      'is\ndoing at such an instant is up to the scheduling of the operating system.',
+    '\nThe same seed makes the same calls, and kills so many ms after the same things: the start of a ' +
+      'load,\nan acknowledged upload, the start of a server. What a server is doing at that instant is ' +
+      'up to\nthe scheduling of the operating system.',
   );
 const { cycles, seed, durability } = command.parse().opts();
 
 console.log(`${cycles} cycles with --durability ${durability}, seed ${seed}`);
+// Ended by a signal, this process would leave its server behind.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const isTerminal = process.stdout.isTTY;
 const cyclesPerLine = 50;
 try {

@@ -58,7 +58,7 @@ const padBytes = 1000;
 
 /** A chunk that is large enough to be converted while it still comes, with half of its rows short. */
 export function largeChunk(random: Random, name: string): TestChunk {
-  const rows = (2 * largeBytesMin) / padBytes;
+  const rows = Math.ceil((2 * largeBytesMin) / padBytes);
   const pad = 'x'.repeat(padBytes);
   return chunkOf(name, [
     integers(`only in ${name}`, rows, () => random(1000)),

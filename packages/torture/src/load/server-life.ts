@@ -1,4 +1,5 @@
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { LaunchedServer } from '@tally/server/launch';
 import type { ExpectedNumbers } from '../expected-numbers.js';
 import type { ExpectedTable } from '../expected-table.js';
@@ -12,26 +13,34 @@ export interface Expected {
 
 /** One server process, from its start until it is killed, and what its clients expect of it. */
 export class ServerLife {
-  #killed = false;
+  readonly #end = new AbortController();
 
   constructor(
     readonly server: LaunchedServer,
     readonly expected: Expected,
-  ) {}
+  ) {
+    // Each client listens when it rests.
+    setMaxListeners(0, this.#end.signal);
+  }
 
   get address(): string {
     return this.server.address;
   }
 
   get killed(): boolean {
-    return this.#killed;
+    return this.#end.signal.aborted;
+  }
+
+  /** Waits so long, or until the server is killed. */
+  async rest(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#end.signal }).catch(() => {});
   }
 
   /** Sends SIGKILL and waits for the end; calls may fail from then on. */
   async kill(): Promise<void> {
     const { process: child } = this.server;
     if (child.exitCode !== null || child.signalCode !== null) throw this.#endedByItself();
-    this.#killed = true;
+    this.#end.abort();
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;
@@ -42,7 +51,7 @@ export class ServerLife {
     try {
       return await call();
     } catch (error) {
-      if (this.#killed) return undefined;
+      if (this.killed) return undefined;
       throw new Violation(`${what} failed while the server was up: ${messageOf(error)}`);
     }
   }

@@ -1,12 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Unanswered } from '../expected-numbers.js';
-import { checkColumns, marksInBoth } from '../load/check-sums.js';
-import { connect } from '../load/connection.js';
-import type { Expected, ServerLife } from '../load/server-life.js';
-import { setNumber } from '../load/set-numbers.js';
-import { readStoredNumbers } from '../stored-numbers.js';
-import { Violation } from '../violation.js';
+import type { Unanswered } from './expected-numbers.js';
+import { checkColumns, marksInBoth } from './load/check-sums.js';
+import { connect } from './load/connection.js';
+import type { Expected, ServerLife } from './load/server-life.js';
+import { setNumber } from './load/set-numbers.js';
+import { readStoredNumbers } from './stored-numbers.js';
+import { Violation } from './violation.js';
 
 /** Compares the numbers on disk with what is expected, while no server runs. */
 export async function checkStoredNumbers(

@@ -1,0 +1,105 @@
+import { expect, it } from 'vitest';
+import type { Sample } from '../src/soak/sample.js';
+import type { SoakRecord } from '../src/soak/soak-run.js';
+import { livesOf } from '../src/soak/soak-run.js';
+import { findings, passes } from '../src/soak/soak-verdict.js';
+
+const lives = 6;
+const samplesEach = 100;
+const minutesEach = 10;
+
+/** A run of an hour in which nothing happens, but for what is said. */
+function record(
+  change: (minutesInLife: number, minutes: number) => Partial<Sample> = () => ({}),
+  rest: Partial<SoakRecord> = {},
+): SoakRecord {
+  const samples = Array.from({ length: lives * samplesEach }, (_, i): Sample => {
+    const life = Math.floor(i / samplesEach);
+    const inLife = ((i % samplesEach) / samplesEach) * minutesEach;
+    const minutes = life * minutesEach + inLife;
+    const flat = { p50: 1, p99: 10 };
+    return {
+      minutes,
+      life,
+      groupMB: 400,
+      anonymousMB: 200,
+      peakMB: 250,
+      openFiles: 60,
+      threads: 23,
+      latencies: { SetNum: flat, Fact: flat, 'small upload': flat },
+      timerP99Ms: 2,
+      ...change(inLife, minutes),
+    };
+  });
+  return {
+    minutes: lives * minutesEach,
+    seed: 1,
+    how: 'a control group',
+    lives,
+    samples,
+    numbersAcknowledged: 1,
+    chunksAcknowledged: 1,
+    killedForMemory: 0,
+    violation: undefined,
+    ...rest,
+  };
+}
+
+const failing = (seen: SoakRecord) =>
+  findings(seen)
+    .filter(({ holds }) => holds === false)
+    .map(({ what }) => what);
+
+const p99 = (ms: number) => ({ p50: 1, p99: ms });
+const flat = p99(10);
+
+it('passes when nothing grows and nothing is wrong', () => {
+  expect(failing(record())).toEqual([]);
+  expect(passes(findings(record()))).toBe(true);
+});
+
+it('takes what grows in the first minutes of a life for its start', () => {
+  const start = record((minutes) => ({ anonymousMB: 150 + Math.min(minutes, 3) * 20 }));
+  expect(failing(start)).toEqual([]);
+});
+
+it.each<[string, SoakRecord]>([
+  [
+    'growth of anonymous memory within a life',
+    record((minutes) => ({ anonymousMB: 150 + minutes * 3 })),
+  ],
+  ['peak memory, without page cache', record(() => ({ peakMB: 401 }))],
+  ['peak memory, without page cache', record(undefined, { killedForMemory: 1 })],
+  ['open files', record((minutes) => ({ openFiles: 60 + minutes * 3 }))],
+  ['threads', record((minutes) => ({ threads: 20 + Math.floor(minutes) }))],
+  [
+    'p99 of Fact, last third of the run',
+    record((_, minutes) => ({
+      latencies: { SetNum: flat, Fact: p99(10 + minutes), 'small upload': flat },
+    })),
+  ],
+  ['calls and data', record(undefined, { violation: 'the total is 1, not 2' })],
+])('says of %s that it fails', (what, seen) => {
+  expect(failing(seen)).toEqual([what]);
+  expect(passes(findings(seen))).toBe(false);
+});
+
+it('allows for a machine that has become slower itself, and for single slow moments', () => {
+  const slowMachine = record((_, minutes) => ({
+    latencies: { SetNum: p99(10 + minutes), Fact: flat, 'small upload': flat },
+    timerP99Ms: 2 + minutes / 5,
+  }));
+  expect(failing(slowMachine)).toEqual([]);
+  const slowMoments = record((minutes) => ({
+    latencies: {
+      SetNum: p99(Math.floor(minutes * 10) % 5 === 0 ? 1000 : 10),
+      Fact: flat,
+      'small upload': flat,
+    },
+  }));
+  expect(failing(slowMoments)).toEqual([]);
+});
+
+it('divides any time into lives of 10 minutes at most, as many in each third', () => {
+  expect([1, 60, 61, 120, 600].map(livesOf)).toEqual([6, 6, 12, 12, 60]);
+});
