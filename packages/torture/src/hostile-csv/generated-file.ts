@@ -109,3 +109,23 @@ function withBrokenUtf8({ below, oneOf }: Choices, bytes: Buffer): Buffer {
   const broken = Buffer.from(oneOf(brokenUtf8), 'hex');
   return Buffer.concat([bytes.subarray(0, at), broken, bytes.subarray(at)]);
 }
+
+/** A file that is past one of the limits, or just within it. */
+export function fileBeyondLimits({ between, oneOf }: Choices): Buffer {
+  const beyond = between(0, 1);
+  const columns = Array.from({ length: 500 + beyond }, (_, i) => `c${i}`).join();
+  const longName = 'n'.repeat(1024 + beyond);
+  const longField = 'f'.repeat(1024 * 1024 + beyond);
+  const longRow = Array(17 + beyond)
+    .fill('f'.repeat(1024 * 1024 - 64 * 1024))
+    .join();
+  return Buffer.from(
+    oneOf([
+      `${columns}\n${columns}`,
+      `a,${longName}\n1,2`,
+      `a,b\n1,${longField}\n`,
+      `a,b\n1,"${longField}"\n`,
+      `${longRow.replace(/f+/g, () => `x${between(0, 2 ** 40)}`)}\n${longRow}\n`,
+    ]),
+  );
+}

@@ -1,5 +1,5 @@
 import { choicesFor } from './choices.js';
-import { generatedFile } from './generated-file.js';
+import { fileBeyondLimits, generatedFile } from './generated-file.js';
 import { gentlyMutatedFile, roughlyMutatedFile } from './mutated-file.js';
 
 /** One file that Tally is given. */
@@ -35,6 +35,8 @@ function comparedInput(seed: number, number: number): Input {
 
 function damagedInput(seed: number, number: number): Input {
   const choices = choicesFor(~seed, number);
-  const bytes = roughlyMutatedFile(choices, generatedFile(choices));
+  const bytes = choices.chance(5)
+    ? fileBeyondLimits(choices)
+    : roughlyMutatedFile(choices, generatedFile(choices));
   return { number, bytes, isCompared: false };
 }

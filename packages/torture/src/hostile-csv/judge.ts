@@ -19,7 +19,11 @@ export interface Verdict {
 /** No input takes as long: a call that has not ended then never will. */
 const inputMsMax = 60_000;
 
-/** Gives an input to Tally and to the peers, and compares what they say. */
+/**
+ * Gives an input to Tally and to the peers, and compares what they say.
+ *
+ * Throws if Tally does not answer at all, or a peer fails: then it is of no use any more.
+ */
 export async function judge(
   bytes: Buffer,
   slot: number,
@@ -28,9 +32,10 @@ export async function judge(
 ): Promise<Verdict> {
   const traits = csvTraits(bytes);
   const columns = Math.max(1, traits.header.length);
-  const reading = answerOf(tally, bytes, slot);
-  const answers = await Promise.all(peers.map((peer) => peer.read(bytes, columns)));
-  const answer = await reading;
+  const [answer, ...answers] = await Promise.all([
+    answerOf(tally, bytes, slot),
+    ...peers.map((peer) => peer.read(bytes, columns)),
+  ]);
   if (answer instanceof Error) {
     const failure = `Tally fails: ${answer.message}`;
     return { tally: undefined, failure, known: [], sums: 0 };
@@ -59,14 +64,17 @@ async function answerOf(
   slot: number,
 ): Promise<TallyAnswer | Error> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Error>((resolve) => {
-    timer = setTimeout(() => resolve(new Error('it does not answer')), inputMsMax);
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new NoAnswerError('Tally does not answer')), inputMsMax);
   });
   try {
     return await Promise.race([tally.read(bytes, slot), late]);
   } catch (error) {
+    if (error instanceof NoAnswerError) throw error;
     return error instanceof Error ? error : new Error(String(error));
   } finally {
     clearTimeout(timer);
   }
 }
+
+class NoAnswerError extends Error {}

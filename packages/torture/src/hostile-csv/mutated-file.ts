@@ -30,27 +30,28 @@ function part({ below, between }: Choices, bytes: Buffer): { from: number; to: n
 const placesOf = (bytes: Buffer, byte: number) =>
   [...bytes.keys()].filter((i) => bytes[i] === byte);
 
+const quote = 0x22;
 const plainBytes = Buffer.from('0123456789+- .eEtfNaZ:/_;|\t');
 
+/** A place with no quote on either side, if one is soon found. */
+function plainPlace({ below }: Choices, bytes: Buffer): number {
+  for (let tries = 0; tries < 5; tries++) {
+    const at = below(bytes.length + 1);
+    if (bytes[at] !== quote && bytes[at - 1] !== quote) return at;
+  }
+  return bytes.length;
+}
+
 const putPlain: Mutation = (choices, bytes) => {
-  const { from } = part(choices, bytes);
+  const at = plainPlace(choices, bytes);
   const put = Buffer.from([choices.oneOf([...plainBytes])]);
-  return replace(bytes, from, from + choices.below(2), put);
+  return replace(bytes, at, at + choices.below(2), put);
 };
 
 const putText: Mutation = (choices, bytes) => {
-  const { from } = part(choices, bytes);
-  const text = choices.oneOf([
-    'é',
-    '😀',
-    '9223372036854775807',
-    '000',
-    '-',
-    '\0',
-    '2024-02-29',
-    '""',
-  ]);
-  return replace(bytes, from, from, Buffer.from(text));
+  const at = plainPlace(choices, bytes);
+  const text = choices.oneOf(['é', '😀', '9223372036854775807', '000', '-', '\0', '2024-02-29']);
+  return replace(bytes, at, at, Buffer.from(text));
 };
 
 const dropPlain: Mutation = (choices, bytes) => {

@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import path from 'node:path';
 import { type LaunchedServer, launchServer } from '@tally/server/launch';
 import {
   type TableClient,
@@ -19,8 +21,8 @@ export interface ServerCheck {
 /** A table gets slow when every chunk brings new columns, so that it gets a new server. */
 const inputsPerServer = 100;
 
-/** Starts servers, one after the other; one input at a time goes to them. */
-export function createServerCheck(): ServerCheck {
+/** Starts servers, one after the other, with their data in `folder`; they take one input at a time. */
+export function createServerCheck(folder: string): ServerCheck {
   let table: Promise<RunningTable> | undefined;
   let inputs = 0;
   let last: Promise<unknown> = Promise.resolve();
@@ -28,7 +30,7 @@ export function createServerCheck(): ServerCheck {
   async function checkNow(bytes: Buffer, answer: TallyAnswer): Promise<string | undefined> {
     if (inputs++ % inputsPerServer === 0) {
       await (await table)?.close();
-      table = startTable();
+      table = startTable(path.join(folder, 'server'));
     }
     return (await table)?.check(bytes, answer);
   }
@@ -105,15 +107,16 @@ class RunningTable {
   async close(): Promise<void> {
     this.#channel.close();
     await this.server.stop();
+    rmSync(this.server.dataDir, { recursive: true });
   }
 }
 
 const say = (reply: { readonly total: bigint; readonly error: string } | undefined) =>
   reply?.error || String(reply?.total);
 
-async function startTable(): Promise<RunningTable> {
+async function startTable(dataDir: string): Promise<RunningTable> {
   const args = ['--durability=memory', '--table-threads=2', '--conversions-max=1'];
-  return new RunningTable(await launchServer({ args }));
+  return new RunningTable(await launchServer({ args, dataDir }));
 }
 
 /** Bytes of a streamed message: most files come in several. */

@@ -12,7 +12,10 @@ export interface ShareMessage {
 /** Inputs between two messages. */
 const inputsPerMessage = 250;
 
+// Whatever ends the run ends the processes and removes the files of this share too.
 process.once('disconnect', () => process.exit(1));
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 process.once('message', async (options: ShareOptions) => {
   let inputs = 0;
   const send = (message: ShareMessage) => process.send?.(message);

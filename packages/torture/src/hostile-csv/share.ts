@@ -67,7 +67,7 @@ export async function runShare(
   process.once('exit', remove);
   const tally = await startTally(folder, rowGroupRows[options.share % 2] ?? rowGroupRows[0]);
   const peers = await startPeers(folder, options.python);
-  const server = createServerCheck();
+  const server = createServerCheck(folder);
   const counts = noCounts(peers);
 
   async function check(input: Input, slot: number): Promise<void> {
@@ -93,11 +93,17 @@ export async function runShare(
   }
 
   const inputs = inputsOf(options.seed, options.inputs, options.share, options.shares);
+  let isOver = false;
   const work = async (slot: number) => {
     for (;;) {
       const { value, done } = inputs.next();
-      if (done || counts.failures.length >= failuresMax) return;
-      await check(value, slot);
+      if (done || isOver || counts.failures.length >= failuresMax) return;
+      try {
+        await check(value, slot);
+      } catch (error) {
+        isOver = true;
+        addFailure(counts, value, String(error), value.bytes);
+      }
       onProgress(counts);
     }
   };
