@@ -2,7 +2,11 @@ import type { Peer, TallyAnswer } from './answers.js';
 import { compare } from './comparison.js';
 import { csvTraits } from './csv-traits.js';
 import { knownDifferenceOf } from './known-differences.js';
-import type { TallyReading } from './tally-reading.js';
+import { ContradictionError, type TallyReading } from './tally-reading.js';
+
+/** How the failure begins of an input with which Tally throws something else than a refusal. */
+export const crash = 'Tally crashes';
+const contradiction = 'Tally contradicts itself';
 
 /** What came out for one input. */
 export interface Verdict {
@@ -37,7 +41,8 @@ export async function judge(
     ...peers.map((peer) => peer.read(bytes, columns)),
   ]);
   if (answer instanceof Error) {
-    const failure = `Tally fails: ${answer.message}`;
+    const how = answer instanceof ContradictionError ? contradiction : crash;
+    const failure = `${how}: ${answer.message}`;
     return { tally: undefined, failure, known: [], sums: 0 };
   }
   const known: string[] = [];

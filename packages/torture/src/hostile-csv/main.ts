@@ -1,9 +1,10 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { countOption, runCommand } from '../run-options.js';
+import { addUp, type Counts } from './counts.js';
 import { pythonWithPyarrow } from './python-environment.js';
-import { addUp, problems, progressLine, report } from './report.js';
-import type { Counts, ShareOptions } from './share.js';
+import { problems, progressLine, report } from './report.js';
+import type { ShareOptions } from './share.js';
 import type { ShareMessage } from './share-process.js';
 
 const command = runCommand(

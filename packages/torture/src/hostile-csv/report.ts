@@ -1,31 +1,11 @@
-import type { Counts } from './share.js';
+import type { Counts } from './counts.js';
+import { crash } from './judge.js';
 
 /** Compared inputs that may differ in a known way. */
 const differingPercentMax = 1;
 
 const whole = (n: number) => n.toLocaleString('en-US', { maximumFractionDigits: 0 });
 const percent = (part: number, all: number) => `${((100 * part) / Math.max(1, all)).toFixed(2)} %`;
-
-/** What has come out of all shares together. */
-export function addUp(shares: readonly Counts[]): Counts {
-  const sum = (of: (counts: Counts) => number) => shares.reduce((n, counts) => n + of(counts), 0);
-  const reasons = new Set(shares.flatMap(({ known }) => Object.keys(known)));
-  return {
-    peers: shares[0]?.peers ?? [],
-    compared: sum((counts) => counts.compared),
-    readByAll: sum((counts) => counts.readByAll),
-    refusedByAll: sum((counts) => counts.refusedByAll),
-    differing: sum((counts) => counts.differing),
-    damaged: sum((counts) => counts.damaged),
-    damagedRead: sum((counts) => counts.damagedRead),
-    throughServer: sum((counts) => counts.throughServer),
-    sums: sum((counts) => counts.sums),
-    known: Object.fromEntries(
-      [...reasons].sort().map((reason) => [reason, sum(({ known }) => known[reason] ?? 0)]),
-    ),
-    failures: shares.flatMap(({ failures }) => failures),
-  };
-}
 
 export function progressLine(counts: Counts, inputs: number, seconds: number): string {
   const done = counts.compared + counts.damaged;
@@ -40,6 +20,7 @@ export function progressLine(counts: Counts, inputs: number, seconds: number): s
 export function report(counts: Counts, seconds: number): string {
   const { compared, damaged, peers } = counts;
   const all = compared + damaged;
+  const crashes = counts.failures.filter(({ what }) => what.startsWith(crash));
   const lines = [
     `${whole(all)} inputs in ${whole(seconds)} s: ${whole(all / seconds)} a second`,
     `${whole(compared)} (${percent(compared, all)}) compared, cell by cell, each with ${peers.join(' and ')}:`,
@@ -51,9 +32,9 @@ export function report(counts: Counts, seconds: number): string {
     `  ${whole(counts.throughServer)} through a server too, in one message and streamed`,
     `${whole(damaged)} damaged ones given to Tally alone: ${whole(counts.damagedRead)} kept with the ` +
       'same sums in both formats, the others refused with a line, and nothing kept',
-    `${counts.failures.length} failures`,
+    `${crashes.length} crashes, ${counts.failures.length - crashes.length} other failures`,
     ...counts.failures.map(
-      ({ number, what, input }) => `  input ${number}: ${what}\n    shrunk: ${input}`,
+      ({ input, what, shrunk }) => `  ${input}: ${what}\n    shrunk: ${shrunk}`,
     ),
   ];
   return lines.join('\n');

@@ -1,5 +1,5 @@
-import type { Counts, ShareOptions } from './share.js';
-import { runShare } from './share.js';
+import type { Counts } from './counts.js';
+import { runShare, type ShareOptions } from './share.js';
 
 // One process of a run: it is told its share in a message, and sends what has come out so far.
 

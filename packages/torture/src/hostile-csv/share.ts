@@ -3,12 +3,13 @@ import { access } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Peer } from './answers.js';
+import { addFailure, type Counts, count, noCounts } from './counts.js';
 import { startDuckDb } from './duckdb-peer.js';
 import { type Input, inputsOf } from './inputs.js';
-import { judge } from './judge.js';
+import { judge, type Verdict } from './judge.js';
 import { createServerCheck } from './over-grpc.js';
 import { startPyarrow } from './pyarrow-peer.js';
-import { asJavaScript, shrink } from './shrink.js';
+import { shrink } from './shrink.js';
 import { startTally } from './tally-reading.js';
 
 /** A part of a run, for one process. */
@@ -22,30 +23,6 @@ export interface ShareOptions {
   readonly python: string | undefined;
   /** One of so many compared inputs goes through a server too. */
   readonly inputsPerServerInput: number;
-}
-
-/** What has come out so far. */
-export interface Counts {
-  readonly peers: readonly string[];
-  compared: number;
-  readByAll: number;
-  refusedByAll: number;
-  differing: number;
-  damaged: number;
-  damagedRead: number;
-  throughServer: number;
-  sums: number;
-  /** By peer and reason. */
-  readonly known: Record<string, number>;
-  readonly failures: Failure[];
-}
-
-/** An input with which something is wrong. */
-export interface Failure {
-  readonly number: number;
-  readonly what: string;
-  /** The smallest input found with which the same is wrong, as JavaScript. */
-  readonly input: string;
 }
 
 /** Inputs that are read at once: while one is in Tally, others are in a peer. */
@@ -71,21 +48,13 @@ export async function runShare(
   const counts = noCounts(peers);
 
   async function check(input: Input, slot: number): Promise<void> {
-    const asked = input.isCompared ? peers : [];
-    const verdict = await judge(input.bytes, slot, tally, asked);
+    const judgeBytes = (bytes: Buffer) => judge(bytes, slot, tally, input.isCompared ? peers : []);
+    const verdict = await judgeBytes(input.bytes);
     count(counts, input, verdict);
     if (verdict.failure !== undefined) {
-      const kind = kindOf(verdict.failure);
-      const smallest = await shrink(input.bytes, async (smaller) => {
-        const { failure } = await judge(smaller, slot, tally, asked);
-        return failure !== undefined && kindOf(failure) === kind;
-      });
-      const { failure = verdict.failure } = await judge(smallest, slot, tally, asked);
-      addFailure(counts, input, failure, smallest);
-    } else if (
-      verdict.tally !== undefined &&
-      isForServer(input, options.inputsPerServerInput, options.shares)
-    ) {
+      const [what, smallest] = await smallestFailure(input.bytes, verdict.failure, judgeBytes);
+      addFailure(counts, input, what, smallest);
+    } else if (verdict.tally !== undefined && isForServer(input, options)) {
       counts.throughServer++;
       const wrong = await server.check(input.bytes, verdict.tally);
       if (wrong !== undefined) addFailure(counts, input, `the server, ${wrong}`, input.bytes);
@@ -130,36 +99,25 @@ async function startPeers(folder: string, python: string | undefined): Promise<P
   return python === undefined ? [duckDb] : [duckDb, await startPyarrow(python)];
 }
 
-function noCounts(peers: readonly Peer[]): Counts {
-  return {
-    peers: peers.map(({ name, version }) => `${name} ${version}`),
-    ...{ compared: 0, readByAll: 0, refusedByAll: 0, differing: 0, damaged: 0, damagedRead: 0 },
-    ...{ throughServer: 0, sums: 0 },
-    known: {},
-    failures: [],
-  };
-}
-
-function count(counts: Counts, { isCompared }: Input, verdict: Awaited<ReturnType<typeof judge>>) {
-  const isRefused = verdict.tally !== undefined && 'refusal' in verdict.tally;
-  if (!isCompared) {
-    counts.damaged++;
-    if (!isRefused) counts.damagedRead++;
-    return;
-  }
-  counts.compared++;
-  counts.sums += verdict.sums;
-  if (verdict.known.length > 0) counts.differing++;
-  else if (isRefused) counts.refusedByAll++;
-  else counts.readByAll++;
-  for (const reason of verdict.known) counts.known[reason] = (counts.known[reason] ?? 0) + 1;
-}
-
 const kindOf = (failure: string) => failure.split(':', 1)[0];
 
-const isForServer = ({ number, isCompared }: Input, every: number, shares: number) =>
-  isCompared && Math.floor(number / shares) % every === 0;
-
-function addFailure(counts: Counts, { number }: Input, what: string, input: Buffer): void {
-  counts.failures.push({ number, what, input: asJavaScript(input) });
+/** What is wrong with the smallest file found that fails in the same way, and that file. */
+async function smallestFailure(
+  bytes: Buffer,
+  failure: string,
+  judgeBytes: (bytes: Buffer) => Promise<Verdict>,
+): Promise<[what: string, smallest: Buffer]> {
+  let what = failure;
+  const smallest = await shrink(bytes, async (smaller) => {
+    const { failure: next } = await judgeBytes(smaller);
+    if (next === undefined || kindOf(next) !== kindOf(failure)) return false;
+    what = next;
+    return true;
+  });
+  return [what, smallest];
 }
+
+const isForServer = (
+  { number, isCompared }: Input,
+  { inputsPerServerInput, shares }: ShareOptions,
+) => isCompared && Math.floor(number / shares) % inputsPerServerInput === 0;

@@ -4,9 +4,12 @@ import { createTablePool, type TablePool } from '@tally/server/table-pool';
 import type { TallyAnswer, TallyColumn } from './answers.js';
 import { readParquet } from './parquet-cells.js';
 
+/** Tally's answer is wrong by itself, whatever a peer says. */
+export class ContradictionError extends Error {}
+
 /** Tally's own conversion and sums, in the threads that a server has for them. */
 export interface TallyReading {
-  /** Keeps a file and sums its columns; throws where Tally is not right by itself. */
+  /** Keeps a file and sums its columns; throws ContradictionError, and whatever Tally throws. */
   read(bytes: Buffer, slot: number): Promise<TallyAnswer>;
   close(): Promise<void>;
 }
@@ -32,12 +35,14 @@ export async function startTally(folder: string, rowGroupRowsMax: number): Promi
       const files = filesOf(path.join(folder, `tally-${slot}`));
       writeFileSync(files.spoolPath, bytes);
       const chunk = await pool.ingest({ ...files, fields: [], limits, sync: false });
-      if (chunk === undefined) throw new Error('a file that is whole was taken for one that grows');
+      if (chunk === undefined)
+        throw new ContradictionError('a file that is whole was taken for one that grows');
       if ('fault' in chunk) {
         checkRefusal(chunk.fault, files);
         return { refusal: chunk.fault };
       }
-      if (!readFileSync(files.csvPath).equals(bytes)) throw new Error('the CSV file was changed');
+      if (!readFileSync(files.csvPath).equals(bytes))
+        throw new ContradictionError('the CSV file was changed');
       const cells = await readParquet(files.parquetPath);
       const columns = chunk.plan.columns.map(({ name, field }, index) => ({ name, field, index }));
       const integers = columns.filter(({ field }) => field?.type === 'long');
@@ -46,9 +51,12 @@ export async function startTally(folder: string, rowGroupRowsMax: number): Promi
         rows: chunk.rows,
         columns: columns.map(({ name, field, index }): TallyColumn => {
           const values = field === null ? [] : cells.get(field.field);
-          if (values === undefined) throw new Error(`Parquet has no ${JSON.stringify(field)}`);
+          if (values === undefined)
+            throw new ContradictionError(`Parquet has no ${JSON.stringify(field)}`);
           if (field !== null && values.length !== chunk.rows) {
-            throw new Error(`Parquet has ${values.length} values in ${chunk.rows} rows`);
+            throw new ContradictionError(
+              `Parquet has ${values.length} values in ${chunk.rows} rows`,
+            );
           }
           return { name, type: field?.type ?? null, cells: values, sum: sums.get(index) };
         }),
@@ -81,9 +89,10 @@ function filesOf(folder: string): Files {
 /** A refusal says on which line, and nothing is where kept files are. */
 function checkRefusal(fault: string, { csvPath, parquetPath }: Files): void {
   if (!/^line [1-9][0-9]*(, field [1-9][0-9]*)?: \S/.test(fault)) {
-    throw new Error(`a refusal does not say where: ${fault}`);
+    throw new ContradictionError(`a refusal does not say where: ${fault}`);
   }
-  if (existsSync(csvPath) || existsSync(parquetPath)) throw new Error('a refused file was kept');
+  if (existsSync(csvPath) || existsSync(parquetPath))
+    throw new ContradictionError('a refused file was kept');
 }
 
 type Chunk = Exclude<
@@ -115,12 +124,13 @@ async function sumBothWays(
     ranges: ranges.get(field?.field ?? ''),
   }));
   const found = await pool.sum({ files: [...csv, ...parquet], limits, stop });
-  if ('fault' in found) throw new Error(`a column of integers has no sum: ${found.fault}`);
+  if ('fault' in found)
+    throw new ContradictionError(`a column of integers has no sum: ${found.fault}`);
   return new Map(
     integers.map(({ index, name }, i) => {
       const [fromCsv, fromParquet] = [found.sums[i], found.sums[i + integers.length]];
       if (fromCsv === undefined || fromCsv !== fromParquet) {
-        throw new Error(
+        throw new ContradictionError(
           `sums of ${JSON.stringify(name)}: ${fromCsv} in CSV, ${fromParquet} in Parquet`,
         );
       }
