@@ -24,7 +24,7 @@ const options = command.opts<{
 
 /** One of so many compared files goes through a server too. */
 const inputsPerServerInput = 200;
-const progressMs = 10_000;
+const progressMs = 30_000;
 
 const python = pythonWithPyarrow(options.python);
 console.log(`hostile-csv: ${options.inputs.toLocaleString('en-US')} inputs, seed ${options.seed}`);

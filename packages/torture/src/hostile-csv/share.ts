@@ -32,7 +32,7 @@ const slots = 3;
 const failuresMax = 5;
 
 /** Small ones, so that a file of a few rows has several row groups; in every other share. */
-const rowGroupRows = [250_000, 4] as const;
+const rowGroupRows = [250_000, 8] as const;
 
 /** Gives the inputs of a share to Tally and its peers; `onProgress` is called after each. */
 export async function runShare(
