@@ -35,6 +35,10 @@ const progress = setInterval(
   () => console.error(progressLine(addUp([...soFar.values()]), options.inputs, seconds())),
   progressMs,
 );
+process.once('SIGINT', () => {
+  console.log(report(addUp([...soFar.values()]), seconds()));
+  process.exit(130);
+});
 const shares = await Promise.all(
   Array.from({ length: options.processes }, (_, share) =>
     runInProcess({
