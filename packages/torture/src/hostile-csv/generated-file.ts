@@ -12,36 +12,45 @@ const longFileRows = 15_000;
 
 /** A CSV file made from nothing: mostly right, sometimes with one thing wrong. */
 export function generatedFile(choices: Choices): Buffer {
-  const { chance, between, oneOf } = choices;
-  const columns = chance(200) ? 1 : chance(40) ? between(7, 60) : between(2, 6);
-  const isLong = columns < 7 && chance(1) && chance(400);
-  const rows = isLong
-    ? longFileRows
-    : chance(30)
-      ? 0
-      : chance(50)
-        ? between(13, 120)
-        : between(1, 12);
+  const { chance, oneOf } = choices;
+  const { columns, rows } = sizeOf(choices);
   const writing = createWriting(choices, columns);
   const makers = Array.from({ length: columns }, () => columnMaker(choices));
   const lines = [columnNames(choices, columns).map(writing.field)];
   for (let row = 0; row < rows; row++) lines.push(makers.map((make) => writing.field(make())));
   if (chance(20)) makeRagged(choices, lines);
+  const bytes = Buffer.from(joined(choices, lines, writing.lineEnd));
+  if (chance(10)) return withBrokenUtf8(choices, bytes);
+  return chance(3) ? Buffer.from(oneOf(['', '\n', '\r\n\r\n', '\ufeff'])) : bytes;
+}
+
+function sizeOf({ chance, between }: Choices): { columns: number; rows: number } {
+  const columns = chance(200) ? 1 : chance(40) ? between(7, 60) : between(2, 6);
+  if (columns < 7 && chance(1) && chance(400)) return { columns, rows: longFileRows };
+  if (chance(30)) return { columns, rows: 0 };
+  return { columns, rows: chance(50) ? between(13, 120) : between(1, 12) };
+}
+
+/** Joins lines, now and then with a byte order mark, blank lines, or without the last line end. */
+function joined(
+  { chance }: Choices,
+  lines: readonly (readonly string[])[],
+  lineEnd: () => string,
+): string {
   const blankLinesPerThousand = chance(40) ? 300 : 0;
+  const columns = lines[0]?.length ?? 0;
   let csv = chance(100) ? '\ufeff' : '';
-  if (columns > 1 && chance(10)) csv += writing.lineEnd();
+  if (columns > 1 && chance(10)) csv += lineEnd();
   for (const [index, line] of lines.entries()) {
     const isLast = index === lines.length - 1;
     csv += line.join();
     // Behind a comma, or where nothing follows the header, pyarrow needs the line end.
-    const isEndNeeded = rows === 0 || line.at(-1) === '';
+    const isEndNeeded = lines.length === 1 || line.at(-1) === '';
     if (isLast && chance(isEndNeeded ? 20 : 300)) break;
-    csv += writing.lineEnd();
-    if (chance(blankLinesPerThousand)) csv += writing.lineEnd();
+    csv += lineEnd();
+    if (chance(blankLinesPerThousand)) csv += lineEnd();
   }
-  const bytes = Buffer.from(csv);
-  if (chance(10)) return withBrokenUtf8(choices, bytes);
-  return chance(3) ? Buffer.from(oneOf(['', '\n', '\r\n\r\n', '\ufeff'])) : bytes;
+  return csv;
 }
 
 const knownNames = ['x', 'id', 'Date', 'date', 'a b', 'price (€)', 'é', 'éa', '日本', 'x.y', 'a,b'];
