@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import struct
 import sys
 
@@ -43,6 +44,8 @@ def send(answer):
     sys.stdout.buffer.flush()
 
 
+# Ctrl-C is for the run, which ends this process.
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 send({"version": pa.__version__})
 while head := sys.stdin.buffer.read(5):
     length, is_single = struct.unpack("<I?", head)
