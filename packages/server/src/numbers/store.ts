@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { open } from 'lmdb';
 import type { Durability } from '../config.js';
-import { commitFailure, ignoreFailedCommit } from '../lmdb-failure.js';
+import { ignoreFailedCommit, transactionsOf } from '../lmdb-failure.js';
 import { syncPath } from '../sync-path.js';
 
 /** Named 64-bit integers and their sum, on disk. */
@@ -9,7 +9,8 @@ export interface NumberStore {
   /**
    * Sets a number and resolves to the sum of all numbers after it, once the change is durable.
    *
-   * Resolves to undefined, with nothing changed, when the sum would not fit into int64.
+   * Resolves to undefined, with nothing changed, when the sum would not fit into int64. Rejects with
+   * StoppedError when only a restart can tell whether it was changed; then `get` throws it, too.
    */
   set(key: string, value: bigint): Promise<bigint | undefined>;
   /** The number called `key`; undefined if there is none. Sees every set that has resolved. */
@@ -71,16 +72,19 @@ export async function openNumberStore(
     return total;
   }
 
+  const transactions = transactionsOf(
+    environment,
+    (code) =>
+      `the numbers are stopped: a commit could not be written to the disk (${code}): once the disk ` +
+      'is well, restart the server; then each change is there as a whole or not at all',
+  );
   process.on('unhandledRejection', ignoreFailedCommit);
   return {
-    async set(key, value) {
-      try {
-        return await environment.transaction(() => setInTransaction(keyBytes(key), value));
-      } catch (error) {
-        throw await commitFailure(error);
-      }
+    set: (key, value) => transactions.run(() => setInTransaction(keyBytes(key), value)),
+    get(key) {
+      transactions.throwIfStopped();
+      return decode(values.get(keyBytes(key)));
     },
-    get: (key) => decode(values.get(keyBytes(key))),
     async close() {
       await environment.close();
       process.off('unhandledRejection', ignoreFailedCommit);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Mutex } from 'async-mutex';
+import { StoppedError } from '../lmdb-failure.js';
 import type { ChunkIndex, ColumnEntry, IndexState } from './chunk-index.js';
 import {
   type CommittedEntry,
@@ -112,10 +113,13 @@ export async function openCatalog(
       }),
       state,
     );
-    await index.add(
-      chunks.map((chunk, i) => ({ ...chunk, ranges: ranges[i] ?? new Map() })),
-      next,
-    );
+    const indexed = chunks.map((chunk, i) => ({ ...chunk, ranges: ranges[i] ?? new Map() }));
+    try {
+      await index.add(indexed, next);
+    } catch (error) {
+      if (error instanceof StoppedError) await stop(error);
+      throw error;
+    }
     await publish(next);
   }
 
@@ -127,9 +131,13 @@ export async function openCatalog(
     try {
       await takeIn([entry], ranges);
     } catch (cause) {
+      const afterwards =
+        cause instanceof StoppedError
+          ? 'the table is stopped'
+          : 'sums have it after the next upload that succeeds, or a restart';
       throw new UnseenCommitError(
-        `the chunk is kept, but the table's index could not be written (${messageOf(cause)}): sums ` +
-          'have it after the next upload that succeeds, or a restart; do not upload it again',
+        `the chunk is kept, but the table's index could not be written (${messageOf(cause)}): ` +
+          `${afterwards}; do not upload it again`,
         { cause },
       );
     }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ColumnType } from '@tally/kernels';
 import { open } from 'lmdb';
 import { LRUCache } from 'lru-cache';
-import { commitFailure, ignoreFailedCommit } from '../lmdb-failure.js';
+import { ignoreFailedCommit, transactionsOf } from '../lmdb-failure.js';
 import type { ColumnRange } from './parquet-file.js';
 import type { ChunkColumn, TableField } from './schema.js';
 
@@ -54,7 +54,11 @@ export interface IndexState {
 export interface ChunkIndex {
   /** The state as it was last stored; undefined for a new index. */
   state(): IndexState | undefined;
-  /** Adds the chunks that follow those of the stored state, and stores the new one. */
+  /**
+   * Adds the chunks that follow those of the stored state, and stores the new one.
+   *
+   * Throws StoppedError if the index can be used no more.
+   */
   add(chunks: readonly IndexedChunk[], state: IndexState): Promise<void>;
   /** The entries of a column in the first `chunks` chunks, in order; of those that have it. */
   column(name: string, chunks: number): Promise<readonly ColumnEntry[]>;
@@ -65,11 +69,18 @@ export interface ChunkIndex {
 
 /** Opens the index in `folder`, or makes it. */
 export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIndex {
-  // A promise of lmdb's means visible: what a power loss takes is made anew from the log.
-  const environment = open({ path: folder, maxDbs: 4 });
+  // What a power loss takes is made anew from the log, so a promise could mean visible. But a sync
+  // that fails after it would leave an environment that nobody is told is unusable.
+  const environment = open({ path: folder, maxDbs: 4, overlappingSync: false });
   const meta = environment.openDB<IndexState, string>('meta', {});
   const columns = environment.openDB<StoredEntry, Buffer>('columns', { keyEncoding: 'binary' });
   const cache = createColumnCache(cacheEntriesMax);
+  const transactions = transactionsOf(
+    environment,
+    (code) =>
+      `its index can be used no more (${code}): once the disk is well, restart the server; nothing ` +
+      'that was kept is lost',
+  );
   process.on('unhandledRejection', ignoreFailedCommit);
 
   return {
@@ -77,19 +88,15 @@ export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIn
 
     async add(chunks, state) {
       let number = state.chunks - chunks.length;
-      try {
-        await environment.transaction(() => {
-          for (const chunk of chunks) {
-            number++;
-            for (const [place, column] of chunk.columns.entries()) {
-              columns.put(keyOf(column.name, number), storedEntry(chunk, place, column));
-            }
+      await transactions.run(() => {
+        for (const chunk of chunks) {
+          number++;
+          for (const [place, column] of chunk.columns.entries()) {
+            columns.put(keyOf(column.name, number), storedEntry(chunk, place, column));
           }
-          meta.put('state', state);
-        });
-      } catch (error) {
-        throw await commitFailure(error);
-      }
+        }
+        meta.put('state', state);
+      });
     },
 
     async column(name, chunks) {
@@ -110,7 +117,7 @@ export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIn
 
     async clear() {
       cache?.clear();
-      await environment.transaction(() => {
+      await transactions.run(() => {
         columns.clearSync();
         meta.clearSync();
       });
