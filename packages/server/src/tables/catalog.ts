@@ -136,7 +136,7 @@ export async function openCatalog(
           ? 'the table is stopped'
           : 'sums have it after the next upload that succeeds, or a restart';
       throw new UnseenCommitError(
-        `the chunk is kept, but the table's index could not be written (${messageOf(cause)}): ` +
+        `the chunk is kept, but the table's index could not be written (${reasonOf(cause)}): ` +
           `${afterwards}; do not upload it again`,
         { cause },
       );
@@ -220,7 +220,12 @@ export async function openCatalog(
   };
 }
 
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+// LMDB's message says where in its file it was writing: that helps nobody who uploads.
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' ? code : error.message;
+}
 
 /** The state of the index; cleared first if it is not of this log, which a backup may have brought. */
 async function stateOf(index: ChunkIndex, log: DeltaLog): Promise<IndexState | undefined> {
