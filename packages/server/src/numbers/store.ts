@@ -2,6 +2,7 @@ import path from 'node:path';
 import { open } from 'lmdb';
 import type { Durability } from '../config.js';
 import { ignoreFailedCommit, transactionsOf } from '../lmdb-failure.js';
+import { prepareLmdbFile } from '../lmdb-file.js';
 import { syncPath } from '../sync-path.js';
 
 /** Named 64-bit integers and their sum, on disk. */
@@ -42,6 +43,7 @@ export async function openNumberStore(
   durability: Durability,
 ): Promise<NumberStore> {
   const folder = path.join(dataDir, 'numbers');
+  prepareLmdbFile(folder, false);
   const environment = open({
     path: folder,
     maxDbs: 4,

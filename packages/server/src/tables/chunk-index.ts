@@ -3,6 +3,7 @@ import type { ColumnType } from '@tally/kernels';
 import { open } from 'lmdb';
 import { LRUCache } from 'lru-cache';
 import { ignoreFailedCommit, transactionsOf } from '../lmdb-failure.js';
+import { prepareLmdbFile } from '../lmdb-file.js';
 import type { ColumnRange } from './parquet-file.js';
 import type { ChunkColumn, TableField } from './schema.js';
 
@@ -69,6 +70,7 @@ export interface ChunkIndex {
 
 /** Opens the index in `folder`, or makes it. */
 export function openChunkIndex(folder: string, cacheEntriesMax: number): ChunkIndex {
+  prepareLmdbFile(folder, true);
   // What a power loss takes is made anew from the log, so a promise could mean visible. But a sync
   // that fails after it would leave an environment that nobody is told is unusable.
   const environment = open({ path: folder, maxDbs: 4, overlappingSync: false });
