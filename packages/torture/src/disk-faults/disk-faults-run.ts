@@ -65,7 +65,7 @@ async function* injectInto(
   faults: readonly PlannedFault[],
 ): AsyncGenerator<Injection> {
   for (const [i, fault] of faults.entries()) {
-    const injection = await inject(session, scenario, fault);
+    const injection = await injectOrFail(session, scenario, fault);
     const isLast = i === faults.length - 1;
     if ((i + 1) % faultsPerRestart !== 0 && !isLast) {
       yield injection;
@@ -74,5 +74,20 @@ async function* injectInto(
     await session.restart();
     const late = (await session.check()).map((text) => `after a restart (or before it): ${text}`);
     yield { ...injection, violations: [...injection.violations, ...late] };
+  }
+}
+
+/** What `inject` gives; a call without an answer, for example, is a violation too. */
+async function injectOrFail(
+  session: Session,
+  scenario: Scenario,
+  fault: PlannedFault,
+): Promise<Injection> {
+  try {
+    return await inject(session, scenario, fault);
+  } catch (error) {
+    await session.restart();
+    const violations = [(error as Error).message];
+    return { scenario: scenario.name, fault, outcome: 'server ended', sentences: [], violations };
   }
 }

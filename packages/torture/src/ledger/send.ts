@@ -23,7 +23,7 @@ export interface Reply {
 }
 
 /** Far longer than any write takes: a call that has no answer by then hangs. */
-const answerMs = 20_000;
+const answerMs = 60_000;
 
 /** Sends a write, and puts into its entry what the answer promises. */
 export async function send(clients: Clients, entry: Entry, shape = smallChunk): Promise<Reply> {
@@ -32,8 +32,8 @@ export async function send(clients: Clients, entry: Entry, shape = smallChunk): 
     const error = await call(clients, entry, shape, signal);
     return replyOf(entry, error, 'error');
   } catch (error) {
-    if (!(error instanceof ClientError)) throw error;
     if (signal.aborted) throw new Error(`a write had no answer within ${answerMs} ms`);
+    if (!(error instanceof ClientError)) throw error;
     return replyOf(entry, error.details, Status[error.code]);
   }
 }
