@@ -6,7 +6,8 @@
 //   TALLY_FAULT_PLAN    a file that holds a `struct plan`, which another process changes
 //
 // Calls are made one at a time, so that the order of the journal is the order of the calls.
-// What is written to memory that is mapped from a file passes by unseen.
+// What is written to memory that is mapped from a file passes by unseen, and so does libuv's close,
+// which asks the kernel without libc.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
