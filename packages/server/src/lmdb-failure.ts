@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { getSystemErrorName } from 'node:util';
+import type { RootDatabase } from 'lmdb';
 
 /** What lmdb rejects with when a commit fails: the reason comes later, and its code is a number. */
 interface FailedCommit extends Error {
@@ -16,7 +17,7 @@ const roomBytesMin = 64 * 1024;
  * The reason for a failed commit to the environment in `folder`, with the code that Node gives a
  * failure of the system.
  */
-export async function commitFailure(error: unknown, folder: string): Promise<unknown> {
+async function commitFailure(error: unknown, folder: string): Promise<unknown> {
   if (!isFailedCommit(error)) return error;
   const reason: { message: string; code: number } = await error.commitError.catch((why) => why);
   let code = reason.code > 0 ? getSystemErrorName(-reason.code) : reason.code;
@@ -38,4 +39,67 @@ async function isFull(folder: string): Promise<boolean> {
  */
 export function ignoreFailedCommit(error: unknown): void {
   if (!isFailedCommit(error)) throw error;
+}
+
+/** LMDB has failed for good: nothing can be read or written until it is opened again. */
+export class StoppedError extends Error {}
+
+/** Transactions of the environment in one folder that all end, whatever becomes of it. */
+export interface Transactions {
+  /** Rejects with the system's reason, nothing changed; or with StoppedError, and who knows. */
+  run<T>(work: () => T): Promise<T>;
+  /** Throws StoppedError once the environment has failed for good. */
+  throwIfStopped(): void;
+}
+
+/**
+ * A commit whose last page cannot be written leaves the environment unusable (MDB_PANIC), and
+ * lmdb then never settles the transactions that wait or come. These do: `stoppedBecause` makes
+ * the sentence for them from the code of the failure.
+ */
+export function transactionsOf(
+  environment: RootDatabase,
+  folder: string,
+  stoppedBecause: (code: string) => string,
+): Transactions {
+  const unsettled = new Set<(error: unknown) => void>();
+  let stopped: StoppedError | undefined;
+
+  async function onFailure(error: unknown, reject: (error: unknown) => void): Promise<void> {
+    const failure = await commitFailure(error, folder);
+    if (stopped === undefined && isUsable(environment)) return reject(failure);
+    const { code } = failure as NodeJS.ErrnoException;
+    stopped ??= new StoppedError(stoppedBecause(String(code)), { cause: failure });
+    for (const rejectOther of unsettled) rejectOther(stopped);
+    unsettled.clear();
+  }
+
+  return {
+    run: (work) =>
+      new Promise((resolve, reject) => {
+        if (stopped !== undefined) throw stopped;
+        unsettled.add(reject);
+        environment.transaction(work).then(
+          (result) => {
+            unsettled.delete(reject);
+            resolve(result);
+          },
+          (error) => onFailure(error, reject).finally(() => unsettled.delete(reject)),
+        );
+      }),
+    throwIfStopped() {
+      if (stopped !== undefined) throw stopped;
+    },
+  };
+}
+
+function isUsable(environment: RootDatabase): boolean {
+  try {
+    // A snapshot that is open already can still be read.
+    environment.resetReadTxn();
+    environment.get(Buffer.from('any'));
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -257,7 +257,7 @@ const damages: readonly Damage[] = [
     },
     problems: [
       ['numbers', /data\.mdb$/, /^has a value that has not 8 bytes: of "B"$/],
-      ['numbers', /data\.mdb$/, /^has a total of 2 bytes: it must have 8$/],
+      ['numbers', /data\.mdb$/, /^has a total of 2 bytes: it must have 16$/],
     ],
   },
 ];

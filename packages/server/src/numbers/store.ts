@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { open } from 'lmdb';
 import type { Config } from '../config.js';
-import { commitFailure, ignoreFailedCommit } from '../lmdb-failure.js';
+import { ignoreFailedCommit, transactionsOf } from '../lmdb-failure.js';
 import { lmdbDataFile, lmdbFault, makeLmdbFiles } from '../lmdb-file.js';
 import { openRememberedKeys } from '../remembered-keys.js';
 import { StartError } from '../start-error.js';
@@ -14,7 +14,8 @@ export interface NumberStore {
    * Sets a number and resolves to what that did, once it is durable.
    *
    * With an idempotency key that was given before, it changes nothing and resolves to what the
-   * set did then.
+   * set did then. Rejects with StoppedError when only a restart can tell whether it was changed;
+   * then `get` throws it, too.
    */
   set(key: string, value: bigint, idempotencyKey?: string): Promise<SetResult>;
   /** The number called `key`; undefined if there is none. Sees every set that has resolved. */
@@ -153,20 +154,25 @@ export async function openNumberStore({
     return result;
   }
 
+  const transactions = transactionsOf(
+    environment,
+    folder,
+    (code) =>
+      `the numbers are stopped: a commit could not be written to the disk (${code}): once the disk ` +
+      'is well, restart the server; then each change is there as a whole or not at all',
+  );
   process.on('unhandledRejection', ignoreFailedCommit);
   return {
-    async set(key, value, idempotencyKey) {
-      try {
-        return await environment.transaction(() =>
-          idempotencyKey === undefined
-            ? setInTransaction(keyBytes(key), value)
-            : setOnceInTransaction(keyBytes(key), value, idempotencyKey),
-        );
-      } catch (error) {
-        throw await commitFailure(error, folder);
-      }
+    set: (key, value, idempotencyKey) =>
+      transactions.run(() =>
+        idempotencyKey === undefined
+          ? setInTransaction(keyBytes(key), value)
+          : setOnceInTransaction(keyBytes(key), value, idempotencyKey),
+      ),
+    get(key) {
+      transactions.throwIfStopped();
+      return decode(values.get(keyBytes(key)));
     },
-    get: (key) => decode(values.get(keyBytes(key))),
     async close() {
       await environment.close();
       process.off('unhandledRejection', ignoreFailedCommit);

@@ -1,4 +1,5 @@
 import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc';
+import { StoppedError } from '../lmdb-failure.js';
 
 /** The code and sentence for a failure of the operating system that a client can act on. */
 const systemErrors: Readonly<Record<string, readonly [Status, string]>> = {
@@ -33,6 +34,7 @@ export async function* errorMiddleware<Request, Response>(
 /** The status of a call of `path` that has thrown `error`; a fault of the server is logged. */
 export function statusOf(error: unknown, path: string): ServerError {
   if (error instanceof ServerError) return error;
+  if (error instanceof StoppedError) return new ServerError(Status.UNAVAILABLE, error.message);
   const known = knownError(error);
   console.error(`${path}:`, error);
   if (known !== undefined) return new ServerError(...known);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Mutex } from 'async-mutex';
+import { StoppedError } from '../lmdb-failure.js';
 import type { ChunkIndex, ColumnEntry, IndexState, KeptUpload } from './chunk-index.js';
 import {
   type CommittedEntry,
@@ -130,10 +131,13 @@ export async function openCatalog(
       }),
       state,
     );
-    await index.add(
-      chunks.map((chunk, i) => ({ ...chunk, ranges: ranges[i] ?? new Map() })),
-      next,
-    );
+    const indexed = chunks.map((chunk, i) => ({ ...chunk, ranges: ranges[i] ?? new Map() }));
+    try {
+      await index.add(indexed, next);
+    } catch (error) {
+      if (error instanceof StoppedError) await stop(error);
+      throw error;
+    }
     await publish(next);
   }
 
@@ -145,9 +149,13 @@ export async function openCatalog(
     try {
       await takeIn([entry], ranges);
     } catch (cause) {
+      const afterwards =
+        cause instanceof StoppedError
+          ? 'the table is stopped'
+          : 'sums have it after the next upload that succeeds, or a restart';
       throw new UnseenCommitError(
-        `the chunk is kept, but the table's index could not be written (${messageOf(cause)}): sums ` +
-          'have it after the next upload that succeeds, or a restart; do not upload it again',
+        `the chunk is kept, but the table's index could not be written (${reasonOf(cause)}): ` +
+          `${afterwards}; do not upload it again`,
         { cause },
       );
     }
@@ -234,7 +242,12 @@ export async function openCatalog(
   };
 }
 
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+// LMDB's message says where in its file it was writing: that helps nobody who uploads.
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' ? code : error.message;
+}
 
 /** The state of the index; cleared first if it is not of this log, which a backup may have brought. */
 async function stateOf(index: ChunkIndex, log: DeltaLog): Promise<IndexState | undefined> {

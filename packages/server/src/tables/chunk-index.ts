@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { ColumnType } from '@tally/kernels';
 import { open } from 'lmdb';
 import { LRUCache } from 'lru-cache';
-import { commitFailure, ignoreFailedCommit } from '../lmdb-failure.js';
+import { ignoreFailedCommit, transactionsOf } from '../lmdb-failure.js';
 import { lmdbDataFile, lmdbFault, makeLmdbFiles } from '../lmdb-file.js';
 import { type KeyLimits, openRememberedKeys } from '../remembered-keys.js';
 import type { FileChecksums, UploadRetry } from './delta-log.js';
@@ -70,7 +70,11 @@ export interface IndexState {
 export interface ChunkIndex {
   /** The state as it was last stored; undefined for a new index. */
   state(): IndexState | undefined;
-  /** Adds the chunks that follow those of the stored state, and stores the new one. */
+  /**
+   * Adds the chunks that follow those of the stored state, and stores the new one.
+   *
+   * Throws StoppedError if the index can be used no more.
+   */
   add(chunks: readonly IndexedChunk[], state: IndexState): Promise<void>;
   /** The entries of a column in the first `chunks` chunks, in order; of those that have it. */
   column(name: string, chunks: number): Promise<readonly ColumnEntry[]>;
@@ -91,13 +95,21 @@ export async function openChunkIndex(
 ): Promise<ChunkIndex> {
   await removeDamagedFile(lmdbDataFile(folder));
   await makeLmdbFiles(folder, false);
-  // A promise of lmdb's means visible: what a power loss takes is made anew from the log.
-  const environment = open({ path: folder, maxDbs: 8 });
+  // What a power loss takes is made anew from the log, so a promise could mean visible. But a sync
+  // that fails after it would leave an environment that nobody is told is unusable.
+  const environment = open({ path: folder, maxDbs: 8, overlappingSync: false });
   const meta = environment.openDB<IndexState, string>('meta', {});
   const columns = environment.openDB<StoredEntry, Buffer>('columns', { keyEncoding: 'binary' });
   const checksums = environment.openDB<FileChecksums, number>('checksums', {});
   const uploads = openRememberedKeys<StoredUpload>(environment, keyLimits);
   const cache = createColumnCache(cacheEntriesMax);
+  const transactions = transactionsOf(
+    environment,
+    folder,
+    (code) =>
+      `its index can be used no more (${code}): once the disk is well, restart the server; nothing ` +
+      'that was kept is lost',
+  );
   process.on('unhandledRejection', ignoreFailedCommit);
 
   return {
@@ -105,22 +117,18 @@ export async function openChunkIndex(
 
     async add(chunks, state) {
       let number = state.chunks - chunks.length;
-      try {
-        await environment.transaction(() => {
-          for (const chunk of chunks) {
-            number++;
-            const { rows, csvBytes, committedMs, retry } = chunk;
-            if (chunk.checksums !== undefined) checksums.put(number, chunk.checksums);
-            if (retry) uploads.put(retry.key, [rows, csvBytes, retry.crc32c], committedMs);
-            for (const [place, column] of chunk.columns.entries()) {
-              columns.put(keyOf(column.name, number), storedEntry(chunk, place, column));
-            }
+      await transactions.run(() => {
+        for (const chunk of chunks) {
+          number++;
+          const { rows, csvBytes, committedMs, retry } = chunk;
+          if (chunk.checksums !== undefined) checksums.put(number, chunk.checksums);
+          if (retry) uploads.put(retry.key, [rows, csvBytes, retry.crc32c], committedMs);
+          for (const [place, column] of chunk.columns.entries()) {
+            columns.put(keyOf(column.name, number), storedEntry(chunk, place, column));
           }
-          meta.put('state', state);
-        });
-      } catch (error) {
-        throw await commitFailure(error, folder);
-      }
+        }
+        meta.put('state', state);
+      });
     },
 
     async column(name, chunks) {
@@ -149,7 +157,7 @@ export async function openChunkIndex(
 
     async clear() {
       cache?.clear();
-      await environment.transaction(() => {
+      await transactions.run(() => {
         columns.clearSync();
         checksums.clearSync();
         meta.clearSync();

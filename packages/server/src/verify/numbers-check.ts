@@ -24,6 +24,13 @@ export function numbersFaults(walk: NumbersWalk): string[] {
 /** The total as the server reads it, or what is wrong with it. */
 function storedTotal({ total, count }: NumbersWalk): bigint | string {
   if (total === undefined) return count === 0 ? 0n : `has ${count} numbers, but no total`;
-  if (total.length !== 8) return `has a total of ${total.length} bytes: it must have 8`;
-  return Buffer.from(total).readBigInt64BE();
+  const bytes = Buffer.from(total);
+  // Older data has no count beside the total.
+  if (bytes.length !== 8 && bytes.length !== 16) {
+    return `has a total of ${bytes.length} bytes: it must have 16`;
+  }
+  if (bytes.length === 16 && bytes.readDoubleBE(8) !== count) {
+    return `says that it has ${bytes.readDoubleBE(8)} numbers, but has ${count}`;
+  }
+  return bytes.readBigInt64BE();
 }

@@ -16,6 +16,8 @@ export interface TallyReading {
 
 type Limits = Parameters<TablePool['ingest']>[0]['limits'];
 
+const neverStopped = () => new Int32Array(new SharedArrayBuffer(4));
+
 /** The server's defaults, but for the rows of a row group. */
 const limitsWith = (rowGroupRowsMax: number): Limits => ({
   chunkColumnsMax: 500,
@@ -34,7 +36,13 @@ export async function startTally(folder: string, rowGroupRowsMax: number): Promi
     async read(bytes, slot) {
       const files = filesOf(path.join(folder, `tally-${slot}`));
       writeFileSync(files.spoolPath, bytes);
-      const chunk = await pool.ingest({ ...files, fields: [], limits, sync: false });
+      const chunk = await pool.ingest({
+        ...files,
+        fields: [],
+        limits,
+        sync: false,
+        stop: neverStopped(),
+      });
       if (chunk === undefined)
         throw new ContradictionError('a file that is whole was taken for one that grows');
       if ('fault' in chunk) {
@@ -110,20 +118,21 @@ async function sumBothWays(
   integers: readonly PlannedColumn[],
 ): Promise<ReadonlyMap<number, bigint>> {
   if (integers.length === 0) return new Map();
-  const stop = new Int32Array(new SharedArrayBuffer(4));
   const csv = integers.map(({ index }) => ({
     format: 'csv' as const,
     path: csvPath,
+    crc32c: undefined,
     column: index,
     columns: columns.length,
   }));
   const parquet = integers.map(({ field }) => ({
     format: 'parquet' as const,
     path: parquetPath,
+    crc32c: undefined,
     field: field?.field ?? '',
     ranges: ranges.get(field?.field ?? ''),
   }));
-  const found = await pool.sum({ files: [...csv, ...parquet], limits, stop });
+  const found = await pool.sum({ files: [...csv, ...parquet], limits, stop: neverStopped() });
   if ('fault' in found)
     throw new ContradictionError(`a column of integers has no sum: ${found.fault}`);
   return new Map(
