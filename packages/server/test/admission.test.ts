@@ -334,17 +334,17 @@ test('a connection whose client does not answer is closed, whether it has ever s
 
 test('the request of a call that carries no data is small', () =>
   withServer({}, async (_server, { numbers, table }) => {
-    await expect(numbers.setNum({ key: 'k'.repeat(65_536), value: 1n })).rejects.toMatchObject({
+    await expect(numbers.setNum({ key: 'k'.repeat(81_920), value: 1n })).rejects.toMatchObject({
       code: Status.RESOURCE_EXHAUSTED,
       details: expect.stringMatching(
-        /^the request has 655\d\d bytes: at most 65536 are allowed for this call$/,
+        /^the request has 819\d\d bytes: at most 81920 are allowed for this call$/,
       ),
     });
-    await expect(table.colSum({ column: 'c'.repeat(65_536), format: 'csv' })).rejects.toMatchObject(
+    await expect(table.colSum({ column: 'c'.repeat(81_920), format: 'csv' })).rejects.toMatchObject(
       {
         code: Status.RESOURCE_EXHAUSTED,
       },
     );
-    const longest = { column: 'c'.repeat(65_536 - 9), format: 'csv' };
+    const longest = { column: 'c'.repeat(81_920 - 9), format: 'csv' };
     expect(await table.colSum(longest)).toEqual({ total: 0n, error: '' });
   }));

@@ -80,6 +80,7 @@ async function filesBelow(folder: string): Promise<string[]> {
 /** Every file that a data folder may have: none has a part of a client's name in its own. */
 const ownFiles = [
   /^(numbers|tables|tmp|tables\/default(\/(csv|delta|index|delta\/(_delta_log|parquet)))?)$/,
+  /^lock$/,
   /^(numbers|tables\/default\/index)\/(data|lock)\.mdb(-lock)?$/,
   /^tables\/default\/(csv|delta\/parquet)\/[0-9a-f-]{36}\.(csv|parquet)$/,
   /^tables\/default\/delta\/_delta_log\/[0-9]{20}\.json$/,

@@ -6,8 +6,8 @@ import { dropUnreadRequest } from './unread-request.js';
 
 type SizeLimits = Pick<Limits, 'messageBytesMax'>;
 
-/** A request of a key or a name, with room to spare: as much as a window of HTTP/2 takes. */
-const shortRequestBytesMax = 64 * 1024;
+/** A request of the longest column name, 64 KiB, with room to spare. */
+const shortRequestBytesMax = 80 * 1024;
 
 /** The calls that carry no data, by their path. */
 const shortRequests: ReadonlySet<string> = new Set([
