@@ -11,9 +11,10 @@ const openedFiles = async (countsFile: string) =>
   (await readFile(countsFile, 'utf8')).trim().split('\n').length;
 
 test.each(formats)('a sum of %s files whose call is cancelled opens no more of them', (format) =>
-  withFolder(async (dataDir) => {
-    const gate = path.join(dataDir, 'gate');
-    const countsFile = path.join(dataDir, 'counts');
+  withFolder(async (folder) => {
+    const dataDir = path.join(folder, 'data');
+    const gate = path.join(folder, 'gate');
+    const countsFile = path.join(folder, 'counts');
     const env = {
       NODE_OPTIONS: `${preload('./count-open-files.mjs')} ${preload('./hold-file-work.mjs')}`,
       HELD_CALL: 'openSync',

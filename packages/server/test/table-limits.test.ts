@@ -162,7 +162,7 @@ test.skipIf(process.platform !== 'linux')(
         COUNTED_FOLDER: dataDir,
         COUNTS_FILE: counts,
       };
-      const args = ['--open-files-max', '16', '--services', 'tables'];
+      const args = ['--open-files-max', '16', '--streams-max', '20', '--services', 'tables'];
       await withServer({ dataDir, args, env }, async (_server, { table, streamed }) => {
         const csv = `x,note\n${'1,word\n'.repeat(5000)}`;
         await Promise.all([
