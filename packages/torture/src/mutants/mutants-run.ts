@@ -12,10 +12,11 @@ export interface MutantsOptions {
   readonly signal: AbortSignal;
 }
 
-/** One step: a build, or a check. A check that hangs has noticed something too. */
+/** One step: a build, or a check. */
 const stepMsMax = 15 * 60_000;
-/** Of what a check prints when it fails, the end says why. */
-const linesShownMax = 12;
+/** Of what a check prints, so much shows what it has found; if it has not, its end says why. */
+const linesShownMax = 4;
+const linesAtEndMax = 12;
 
 /** Breaks one guarantee after the other; resolves to how many were noticed by a check that passes otherwise. */
 export async function runMutants(
@@ -43,7 +44,7 @@ export async function runMutants(
     const ended = await check(noticedBy);
     console.log(`${ended.isSuccess ? 'passes ' : 'FAILS  '} with nothing broken: ${name}`);
     if (ended.isSuccess) continue;
-    console.log(endOf(ended));
+    console.log(shownOutput(ended));
     failing.add(name);
   }
 
@@ -57,7 +58,8 @@ export async function runMutants(
       const built = await pnpm('build');
       if (!built.isSuccess) return ['cannot be built', built];
       const ended = await check(noticedBy);
-      return [ended.isSuccess ? missed : noticed, ended];
+      if (ended.isSuccess) return [missed];
+      return [ended.output.includes(noticedBy.finding) ? noticed : 'its check cannot go on', ended];
     } finally {
       await writeFile(target, text);
     }
@@ -69,7 +71,7 @@ export async function runMutants(
     const [result, ended] = await verdict(mutant);
     const seconds = Math.round((performance.now() - startMs) / 1000);
     console.log(`${result}: ${mutant.name} (${seconds} s): ${shown(mutant.noticedBy)}`);
-    if (ended !== undefined && result !== missed) console.log(endOf(ended));
+    if (ended !== undefined) console.log(shownOutput(ended, mutant.noticedBy.finding));
     if (result === noticed) count++;
   }
   return count;
@@ -85,12 +87,12 @@ async function must(what: string, running: Promise<Ended>): Promise<void> {
   if (!ended.isSuccess) throw new Error(`${what} failed:\n${ended.output}`);
 }
 
-function endOf({ output }: Ended): string {
+/** What a check has printed from its finding on; without one, the end. */
+function shownOutput({ output }: Ended, finding?: string): string {
   const lines = stripVTControlCharacters(output)
     .split('\n')
     .filter((line) => line.trim() !== '');
-  return lines
-    .slice(-linesShownMax)
-    .map((line) => `         ${line.slice(0, 200)}`)
-    .join('\n');
+  const found = finding === undefined ? -1 : lines.findIndex((line) => line.includes(finding));
+  const some = found < 0 ? lines.slice(-linesAtEndMax) : lines.slice(found, found + linesShownMax);
+  return some.map((line) => `         ${line.slice(0, 200)}`).join('\n');
 }

@@ -15,6 +15,8 @@ export interface Check {
   /** The folder in `packages/` where it runs. */
   readonly package: string;
   readonly command: readonly string[];
+  /** What it prints when it has found something: it may also fail because it cannot go on. */
+  readonly finding: string;
 }
 
 /** The text of a file with each edit made. Throws an Error if one does not fit. */
@@ -37,15 +39,17 @@ const tests = (inPackage: string, file: string, title?: string): Check => ({
     ...['npx', 'vitest', 'run', `test/${file}`],
     ...(title === undefined ? [] : ['-t', title]),
   ],
+  finding: 'AssertionError',
 });
 
-const torture = (run: string, ...options: string[]): Check => ({
+const torture = (finding: string, run: string, ...options: string[]): Check => ({
   package: 'torture',
   command: ['node', `dist/${run}/main.js`, ...options],
+  finding,
 });
 
-const kills = torture('kill', '--cycles', '40', '--seed', '3');
-const powerLosses = torture('power-loss', '--points', '12', '--seed', '1');
+const kills = torture('The data is kept in', 'kill', '--cycles', '40', '--seed', '3');
+const powerLosses = torture('VIOLATION', 'power-loss', '--points', '12', '--seed', '1');
 const syncsBeforeReplies = tests('server', 'durability.test.ts');
 
 /** Every guarantee that docs/guarantees.md gives, broken in one place. */
@@ -54,6 +58,17 @@ export const mutants: readonly Mutant[] = [
     name: "no sync of a chunk's files",
     file: server('tables/worker.ts'),
     edits: [['  if (sync) withFile(from, fsyncSync);\n', '']],
+    noticedBy: syncsBeforeReplies,
+  },
+  {
+    name: "no sync of a chunk's Parquet file",
+    file: server('tables/worker.ts'),
+    edits: [
+      [
+        '  if (sync) withFile(from, fsyncSync);\n',
+        "  if (sync && from.endsWith('.csv')) withFile(from, fsyncSync);\n",
+      ],
+    ],
     noticedBy: powerLosses,
   },
   {
@@ -101,6 +116,7 @@ export const mutants: readonly Mutant[] = [
     file: server('tables/delta-log.ts'),
     edits: [['.catch(throwUncertain)', '.catch(() => {})']],
     noticedBy: torture(
+      'VIOLATION',
       'disk-faults',
       ...['--scenario', 'a unary Upload', '--operation', 'sync tables/default/delta/_delta_log'],
     ),
