@@ -118,7 +118,12 @@ export const mutants: readonly Mutant[] = [
     noticedBy: torture(
       'VIOLATION',
       'disk-faults',
-      ...['--scenario', 'a unary Upload', '--operation', 'sync tables/default/delta/_delta_log'],
+      ...[
+        '--scenario',
+        'a unary Upload',
+        '--operation',
+        'sync data/tables/default/delta/_delta_log',
+      ],
     ),
   },
   {
