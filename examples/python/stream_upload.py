@@ -13,9 +13,15 @@ if len(sys.argv) != 2:
 
 
 def requests(path):
+    """The pieces, and at the end the size: what comes of a call that breaks off is never kept."""
+    request = table_service_pb2.UploadRequest
+    yield request(csv_bytes_total_follows=True)
+    total = 0
     with open(path, "rb") as file:
         while piece := file.read(PIECE_BYTES):
-            yield table_service_pb2.UploadRequest(csv_data=piece)
+            total += len(piece)
+            yield request(csv_data=piece)
+    yield request(csv_bytes_total=total)
 
 
 channel = grpc.insecure_channel(os.environ.get("TALLY_ADDRESS", "localhost:5440"))

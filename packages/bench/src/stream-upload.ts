@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { TableServiceDefinition } from '@tally/stubs';
+import { TableServiceDefinition, type UploadRequest } from '@tally/stubs';
 import { createClient } from 'nice-grpc';
 import { withChannels } from './table-clients.js';
 
@@ -13,7 +13,7 @@ export function streamUpload(address: string, file: string): Promise<number> {
     if (channel === undefined) throw new Error('there is no connection');
     const { size } = await stat(file);
     const start = performance.now();
-    const reply = await createClient(TableServiceDefinition, channel).upload(piecesOf(file));
+    const reply = await createClient(TableServiceDefinition, channel).upload(piecesOf(file, size));
     const seconds = (performance.now() - start) / 1000;
     if (reply.error !== '') throw new Error(`the streamed upload failed: ${reply.error}`);
     if (reply.csvBytes !== BigInt(size)) {
@@ -24,8 +24,9 @@ export function streamUpload(address: string, file: string): Promise<number> {
 }
 
 /** A piece is read when the one before it has been taken. */
-async function* piecesOf(file: string): AsyncGenerator<{ readonly csvData: Buffer }> {
+async function* piecesOf(file: string, size: number): AsyncGenerator<UploadRequest> {
+  const csvBytesTotal = BigInt(size);
   for await (const csvData of createReadStream(file, { highWaterMark: pieceBytes })) {
-    yield { csvData };
+    yield { csvData, csvBytesTotal };
   }
 }

@@ -6,6 +6,8 @@ import { onTestFinished } from 'vitest';
 export interface SeenUpload {
   readonly call: 'unary' | 'streamed';
   readonly bytes: number;
+  /** The size that a stream has said, if its first message has said that it follows. */
+  readonly total?: bigint | undefined;
 }
 
 /**
@@ -28,8 +30,14 @@ export async function tableServer(messageBytesMax: number, answer: () => void = 
   server.add(TableServiceDefinition, {
     async upload(requests) {
       let bytes = 0;
-      for await (const { csvData } of requests) bytes += csvData.length;
-      seen.push({ call: 'streamed', bytes });
+      let isPromised: boolean | undefined;
+      let total: bigint | undefined;
+      for await (const { csvData, csvBytesTotal, csvBytesTotalFollows } of requests) {
+        bytes += csvData.length;
+        isPromised ??= csvBytesTotalFollows === true;
+        if (isPromised) total = csvBytesTotal ?? total;
+      }
+      seen.push({ call: 'streamed', bytes, total });
       answer();
       return {};
     },

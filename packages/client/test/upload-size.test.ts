@@ -23,12 +23,12 @@ async function sparseFile(bytes: number): Promise<string> {
 test.each([
   { bytes: 1, call: 'unary' },
   { bytes: 64 * MiB - 5, call: 'unary' },
-  { bytes: 64 * MiB - 4, call: 'streamed' },
-  { bytes: 100 * MiB, call: 'streamed' },
-])('a file of $bytes bytes goes by the $call call', async ({ bytes, call }) => {
+  { bytes: 64 * MiB - 4, call: 'streamed', total: BigInt(64 * MiB - 4) },
+  { bytes: 100 * MiB, call: 'streamed', total: BigInt(100 * MiB) },
+])('a file of $bytes bytes goes by the $call call', async ({ bytes, call, total }) => {
   const { port, seen } = await tableServer(64 * MiB);
   expect(await tally(['upload', await sparseFile(bytes), '--port', port])).toEqual(success);
-  expect(seen).toEqual([{ call, bytes }]);
+  expect(seen).toEqual([{ call, bytes, total }]);
 });
 
 test('a pipe, whose size nobody knows, goes by the streamed call', async () => {
@@ -39,14 +39,14 @@ test('a pipe, whose size nobody knows, goes by the streamed call', async () => {
   const ended = tally(['upload', pipe, '--port', port]);
   await writeFile(pipe, 'x\n1\n');
   expect(await ended).toEqual(success);
-  expect(seen).toEqual([{ call: 'streamed', bytes: 4 }]);
+  expect(seen).toEqual([{ call: 'streamed', bytes: 4, total: 4n }]);
 });
 
 test('a server that takes smaller messages gets the file in pieces', async () => {
   const { port, seen } = await tableServer(64 * 1024);
   const file = await sparseFile(64 * 1024);
   expect(await tally(['upload', file, '--port', port])).toEqual(success);
-  expect(seen).toEqual([{ call: 'streamed', bytes: 64 * 1024 }]);
+  expect(seen).toEqual([{ call: 'streamed', bytes: 64 * 1024, total: BigInt(64 * 1024) }]);
 });
 
 test('a server that is short of something else says so, and the next file is tried', async () => {

@@ -120,12 +120,18 @@ async function streamFile(
   return error;
 }
 
+/** A file's pieces, and at the end its size: by it the server knows that no cancelled call ended it. */
 async function* requests(
   file: CsvFile,
   progress: SendingProgress | undefined,
 ): AsyncGenerator<UploadRequest> {
+  const nothing = new Uint8Array();
+  yield { csvData: nothing, csvBytesTotalFollows: true };
+  let bytes = 0;
   for await (const csvData of csvFilePieces(file)) {
     yield { csvData };
+    bytes += csvData.length;
     progress?.sent(csvData.length);
   }
+  yield { csvData: nothing, csvBytesTotal: BigInt(bytes) };
 }

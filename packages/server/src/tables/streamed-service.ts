@@ -3,6 +3,7 @@ import type { TableServiceV1Implementation, UploadRequest } from '@tally/stubs';
 import { holdMessage } from '../rpc/held-messages.js';
 import { idempotencyKeyIn, idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
 import { type Tables, uploadOrSentence } from './service.js';
+import { createStreamedSize } from './streamed-size.js';
 
 /** tally.v1's TableService; calls wait until `opening` has resolved. */
 export function streamedTableService(opening: Promise<Tables>): TableServiceV1Implementation {
@@ -33,10 +34,12 @@ async function* csvPieces(
   signal: AbortSignal,
   onFirst: (request: UploadRequest) => void,
 ): AsyncGenerator<Uint8Array> {
+  const size = createStreamedSize();
   let isFirst = true;
   for await (const request of requests) {
     if (isFirst) onFirst(request);
     isFirst = false;
+    size.take(request);
     const letGo = holdMessage(request.csvData);
     try {
       yield request.csvData;
@@ -46,4 +49,5 @@ async function* csvPieces(
   }
   // The pieces of a call that broke off end like those of a complete one.
   signal.throwIfAborted();
+  size.checkWhole();
 }

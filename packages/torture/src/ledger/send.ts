@@ -76,8 +76,9 @@ function filler(rows: number): Buffer {
 const fillerRow = `0,${'a text that adds nothing but bytes '.repeat(2)}\n`;
 
 async function* piecesOf(csv: Buffer, pieceBytes: number) {
+  const csvBytesTotal = BigInt(csv.length);
   for (let at = 0; at < csv.length; at += pieceBytes) {
-    yield { csvData: csv.subarray(at, at + pieceBytes) };
+    yield { csvData: csv.subarray(at, at + pieceBytes), csvBytesTotal };
   }
 }
 

@@ -60,6 +60,14 @@ async function sendCsv(
   return reply?.error;
 }
 
-export async function* pieces(csv: Buffer, bytes: number): AsyncGenerator<UploadRequest> {
-  for (let at = 0; at < csv.length; at += bytes) yield { csvData: csv.subarray(at, at + bytes) };
+/** The messages of a stream, each of which says how many bytes the whole file has. */
+export async function* pieces(
+  csv: Buffer,
+  bytes: number,
+  bytesTotal = csv.length,
+): AsyncGenerator<UploadRequest> {
+  const csvBytesTotal = BigInt(bytesTotal);
+  for (let at = 0; at < csv.length; at += bytes) {
+    yield { csvData: csv.subarray(at, at + bytes), csvBytesTotal };
+  }
 }

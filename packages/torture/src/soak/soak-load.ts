@@ -135,8 +135,8 @@ async function smallUpload(
 /**
  * A stream that is cancelled before its end: nothing of it may be kept.
  *
- * It breaks off within a quoted field: Node's HTTP/2 ends a stream in order before it resets it, so
- * that a server which is told of the end first would take a whole number of rows for the file.
+ * Node's HTTP/2 ends a stream in order before it resets it, so that a server which is told of the
+ * end first would keep the whole number of rows that has come, if they did not say that more follow.
  */
 async function brokenOffUpload(
   life: ServerLife,
@@ -147,7 +147,7 @@ async function brokenOffUpload(
   const { csv } = smallChunk(random, name);
   const cancel = new AbortController();
   async function* neverEnding() {
-    yield* pieces(Buffer.concat([csv, Buffer.from('"open')]), pieceBytes);
+    yield* pieces(csv, pieceBytes, csv.length + 1);
     setTimeout(() => cancel.abort(), random(cancelMsMax));
     await new Promise((_, reject) => cancel.signal.addEventListener('abort', reject));
   }

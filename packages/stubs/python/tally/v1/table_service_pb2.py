@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctally/v1/table_service.proto\x12\x08tally.v1\"S\n\rUploadRequest\x12\x10\n\x08\x63sv_data\x18\x01 \x01(\x0c\x12\x1c\n\x0fidempotency_key\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_idempotency_key\"@\n\x0eUploadResponse\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x11\n\tcsv_bytes\x18\x03 \x01(\x03\x32M\n\x0cTableService\x12=\n\x06Upload\x12\x17.tally.v1.UploadRequest\x1a\x18.tally.v1.UploadResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctally/v1/table_service.proto\x12\x08tally.v1\"\xc7\x01\n\rUploadRequest\x12\x10\n\x08\x63sv_data\x18\x01 \x01(\x0c\x12\x1c\n\x0fidempotency_key\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0f\x63sv_bytes_total\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12$\n\x17\x63sv_bytes_total_follows\x18\x04 \x01(\x08H\x02\x88\x01\x01\x42\x12\n\x10_idempotency_keyB\x12\n\x10_csv_bytes_totalB\x1a\n\x18_csv_bytes_total_follows\"@\n\x0eUploadResponse\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x11\n\tcsv_bytes\x18\x03 \x01(\x03\x32M\n\x0cTableService\x12=\n\x06Upload\x12\x17.tally.v1.UploadRequest\x1a\x18.tally.v1.UploadResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tally.v1.table_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_UPLOADREQUEST']._serialized_start=42
-  _globals['_UPLOADREQUEST']._serialized_end=125
-  _globals['_UPLOADRESPONSE']._serialized_start=127
-  _globals['_UPLOADRESPONSE']._serialized_end=191
-  _globals['_TABLESERVICE']._serialized_start=193
-  _globals['_TABLESERVICE']._serialized_end=270
+  _globals['_UPLOADREQUEST']._serialized_start=43
+  _globals['_UPLOADREQUEST']._serialized_end=242
+  _globals['_UPLOADRESPONSE']._serialized_start=244
+  _globals['_UPLOADRESPONSE']._serialized_end=308
+  _globals['_TABLESERVICE']._serialized_start=310
+  _globals['_TABLESERVICE']._serialized_end=387
 # @@protoc_insertion_point(module_scope)

@@ -51,8 +51,14 @@ class TableServiceServicer(object):
 
         The answer comes when the client has ended its side of the stream, and is the one that
         /Table/Upload gives for the same bytes. A reply without an error means that the chunk is on
-        disk for good, as CSV and as Parquet. A call that is cancelled, that breaks off or whose
-        deadline passes before the answer keeps nothing.
+        disk for good, as CSV and as Parquet.
+
+        A call that breaks off, or that the server knows to be cancelled or past its deadline before
+        it keeps the chunk, keeps nothing. But some clients, Node's among them, end a stream in order
+        before they cancel it: if the end comes alone, it looks like that of a whole file, and what has
+        come so far is kept. So a client that may cancel a call, as one with a deadline does, must say
+        in its first message either csv_bytes_total or csv_bytes_total_follows. Then the file is kept
+        whole or not at all.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

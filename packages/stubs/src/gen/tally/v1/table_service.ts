@@ -36,7 +36,25 @@ export interface UploadRequest {
    * answer, with `tally-idempotent-replay: true` in its trailing metadata. The same key with other
    * bytes is an error. After an error, the key may be used again.
    */
-  idempotencyKey?: string | undefined;
+  idempotencyKey?:
+    | string
+    | undefined;
+  /**
+   * The size of the whole file in bytes, in any message of the call, or in several of them. If
+   * other than that many bytes of csv_data have come when the stream ends, nothing is kept, and the
+   * call fails with INVALID_ARGUMENT. So it does with a negative size, and with two different ones.
+   *
+   * It protects from the message on that says it, so the first is best. A client that does not know
+   * it yet says csv_bytes_total_follows there, and this at the end, without csv_data if it likes.
+   */
+  csvBytesTotal?:
+    | bigint
+    | undefined;
+  /**
+   * Whether csv_bytes_total comes in this message or in a later one. If the stream ends without it,
+   * nothing is kept, and the call fails with INVALID_ARGUMENT.
+   */
+  csvBytesTotalFollows?: boolean | undefined;
 }
 
 /** Whether the chunk was kept. */
@@ -53,7 +71,12 @@ export interface UploadResponse {
 }
 
 function createBaseUploadRequest(): UploadRequest {
-  return { csvData: new Uint8Array(0), idempotencyKey: undefined };
+  return {
+    csvData: new Uint8Array(0),
+    idempotencyKey: undefined,
+    csvBytesTotal: undefined,
+    csvBytesTotalFollows: undefined,
+  };
 }
 
 export const UploadRequest: MessageFns<UploadRequest> = {
@@ -63,6 +86,15 @@ export const UploadRequest: MessageFns<UploadRequest> = {
     }
     if (message.idempotencyKey !== undefined) {
       writer.uint32(18).string(message.idempotencyKey);
+    }
+    if (message.csvBytesTotal !== undefined) {
+      if (BigInt.asIntN(64, message.csvBytesTotal) !== message.csvBytesTotal) {
+        throw new globalThis.Error("value provided for field message.csvBytesTotal of type int64 too large");
+      }
+      writer.uint32(24).int64(message.csvBytesTotal);
+    }
+    if (message.csvBytesTotalFollows !== undefined) {
+      writer.uint32(32).bool(message.csvBytesTotalFollows);
     }
     return writer;
   },
@@ -96,6 +128,22 @@ export const UploadRequest: MessageFns<UploadRequest> = {
             message.idempotencyKey = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.csvBytesTotal = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.csvBytesTotalFollows = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -120,6 +168,16 @@ export const UploadRequest: MessageFns<UploadRequest> = {
         : isSet(object.idempotency_key)
         ? globalThis.String(object.idempotency_key)
         : undefined,
+      csvBytesTotal: isSet(object.csvBytesTotal)
+        ? BigInt(object.csvBytesTotal)
+        : isSet(object.csv_bytes_total)
+        ? BigInt(object.csv_bytes_total)
+        : undefined,
+      csvBytesTotalFollows: isSet(object.csvBytesTotalFollows)
+        ? globalThis.Boolean(object.csvBytesTotalFollows)
+        : isSet(object.csv_bytes_total_follows)
+        ? globalThis.Boolean(object.csv_bytes_total_follows)
+        : undefined,
     };
   },
 
@@ -131,6 +189,12 @@ export const UploadRequest: MessageFns<UploadRequest> = {
     if (message.idempotencyKey !== undefined) {
       obj.idempotencyKey = message.idempotencyKey;
     }
+    if (message.csvBytesTotal !== undefined) {
+      obj.csvBytesTotal = message.csvBytesTotal.toString();
+    }
+    if (message.csvBytesTotalFollows !== undefined) {
+      obj.csvBytesTotalFollows = message.csvBytesTotalFollows;
+    }
     return obj;
   },
 
@@ -141,6 +205,10 @@ export const UploadRequest: MessageFns<UploadRequest> = {
     const message = createBaseUploadRequest();
     message.csvData = object.csvData ?? new Uint8Array(0);
     message.idempotencyKey = object.idempotencyKey ?? undefined;
+    message.csvBytesTotal = (object.csvBytesTotal !== undefined && object.csvBytesTotal !== null)
+      ? BigInt(object.csvBytesTotal)
+      : undefined;
+    message.csvBytesTotalFollows = object.csvBytesTotalFollows ?? undefined;
     return message;
   },
 };
@@ -267,8 +335,14 @@ export const TableServiceDefinition = {
      *
      * The answer comes when the client has ended its side of the stream, and is the one that
      * /Table/Upload gives for the same bytes. A reply without an error means that the chunk is on
-     * disk for good, as CSV and as Parquet. A call that is cancelled, that breaks off or whose
-     * deadline passes before the answer keeps nothing.
+     * disk for good, as CSV and as Parquet.
+     *
+     * A call that breaks off, or that the server knows to be cancelled or past its deadline before
+     * it keeps the chunk, keeps nothing. But some clients, Node's among them, end a stream in order
+     * before they cancel it: if the end comes alone, it looks like that of a whole file, and what has
+     * come so far is kept. So a client that may cancel a call, as one with a deadline does, must say
+     * in its first message either csv_bytes_total or csv_bytes_total_follows. Then the file is kept
+     * whole or not at all.
      */
     upload: {
       name: "Upload",
@@ -287,8 +361,14 @@ export interface TableServiceImplementation<CallContextExt = {}> {
    *
    * The answer comes when the client has ended its side of the stream, and is the one that
    * /Table/Upload gives for the same bytes. A reply without an error means that the chunk is on
-   * disk for good, as CSV and as Parquet. A call that is cancelled, that breaks off or whose
-   * deadline passes before the answer keeps nothing.
+   * disk for good, as CSV and as Parquet.
+   *
+   * A call that breaks off, or that the server knows to be cancelled or past its deadline before
+   * it keeps the chunk, keeps nothing. But some clients, Node's among them, end a stream in order
+   * before they cancel it: if the end comes alone, it looks like that of a whole file, and what has
+   * come so far is kept. So a client that may cancel a call, as one with a deadline does, must say
+   * in its first message either csv_bytes_total or csv_bytes_total_follows. Then the file is kept
+   * whole or not at all.
    */
   upload(
     request: AsyncIterable<UploadRequest>,
@@ -302,8 +382,14 @@ export interface TableServiceClient<CallOptionsExt = {}> {
    *
    * The answer comes when the client has ended its side of the stream, and is the one that
    * /Table/Upload gives for the same bytes. A reply without an error means that the chunk is on
-   * disk for good, as CSV and as Parquet. A call that is cancelled, that breaks off or whose
-   * deadline passes before the answer keeps nothing.
+   * disk for good, as CSV and as Parquet.
+   *
+   * A call that breaks off, or that the server knows to be cancelled or past its deadline before
+   * it keeps the chunk, keeps nothing. But some clients, Node's among them, end a stream in order
+   * before they cancel it: if the end comes alone, it looks like that of a whole file, and what has
+   * come so far is kept. So a client that may cancel a call, as one with a deadline does, must say
+   * in its first message either csv_bytes_total or csv_bytes_total_follows. Then the file is kept
+   * whole or not at all.
    */
   upload(
     request: AsyncIterable<DeepPartial<UploadRequest>>,
