@@ -278,6 +278,12 @@ export const mutants: readonly Mutant[] = [
     ),
   },
   {
+    name: 'the size that a stream says not compared',
+    file: server('tables/streamed-size.ts'),
+    edits: [['if (total === bytes || (total === undefined && !follows)) return;', 'return;']],
+    noticedBy: tests('server', 'streamed-size.test.ts', 'a stream that says the size'),
+  },
+  {
     name: 'tmp not emptied at the start',
     file: server('tables/files.ts'),
     edits: [['  await emptySpool(folders.spool);\n', '']],
