@@ -61,12 +61,13 @@ export const mutants: readonly Mutant[] = [
     noticedBy: syncsBeforeReplies,
   },
   {
-    name: "no sync of a chunk's Parquet file",
+    // Of small ones it must find the syncs, to let them fail.
+    name: "no sync of a chunk's files of more than 100 kB",
     file: server('tables/worker.ts'),
     edits: [
       [
         '  if (sync) withFile(from, fsyncSync);\n',
-        "  if (sync && from.endsWith('.csv')) withFile(from, fsyncSync);\n",
+        '  if (sync && statSync(from).size < 1e5) withFile(from, fsyncSync);\n',
       ],
     ],
     noticedBy: powerLosses,
