@@ -241,9 +241,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'no lock on the data folder',
-    file: server('data-folder.ts'),
-    edits: [['  return lockDataFolder(dataDir);\n', '  return { release: async () => {} };\n']],
-    noticedBy: tests('server', 'data-folder-lock.test.ts', 'a second server on a data folder'),
+    file: server('data-folder-lock.ts'),
+    edits: [['    return extensions.tryLock(fd);\n', '    return fd >= 0;\n']],
+    noticedBy: tests('server', 'data-folder-lock.test.ts', 'of servers that start at the same'),
   },
   {
     name: "an upload's key that is not in the log",
