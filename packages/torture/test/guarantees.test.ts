@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { mutants } from '../src/mutants/mutants.js';
 
 const root = new URL('../../../', import.meta.url);
 const read = (file: string) => readFile(fileURLToPath(new URL(file, root)), 'utf8');
@@ -46,4 +47,10 @@ it('every script on the page is in its package', async () => {
       inPackage === undefined ? 'package.json' : `packages/${inPackage}/package.json`;
     expect(Object.keys(JSON.parse(await read(manifest)).scripts), manifest).toContain(script);
   }
+});
+
+it('the page lists each mutant and no other', () => {
+  const [, table = ''] = page.split('## Promises that are broken on purpose');
+  const names = [...table.matchAll(/\| (\d+) \| (.+?) \|/g)].map(([, , name]) => name?.trim());
+  expect(names).toEqual(mutants.map(({ name }) => name));
 });

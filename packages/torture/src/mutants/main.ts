@@ -12,14 +12,16 @@ const { only } = new Command('mutants')
     'Breaks each guarantee on purpose, in a clone of HEAD, and shows which check notices it: each ' +
       'check must pass on the code as it is, and fail on the broken one.',
   )
-  .option('--only <text>', 'only mutants whose name contains this', '')
+  .option('--only <text...>', 'only mutants whose name contains one of these', [''])
   .addHelpText('after', '\nExample:\n  pnpm --filter @tally/torture mutants --only sync')
   .parse()
-  .opts<{ only: string }>();
+  .opts<{ only: readonly string[] }>();
 
-const chosen = mutants.filter(({ name }) => name.includes(only));
+const chosen = mutants.filter(({ name }) => only.some((text) => name.includes(text)));
 if (chosen.length === 0) {
-  console.error(`No mutant has "${only}" in its name: there are\n${namesOf(mutants)}`);
+  console.error(
+    `No mutant has "${only.join('" or "')}" in its name: there are\n${namesOf(mutants)}`,
+  );
   process.exit(2);
 }
 const repository = fileURLToPath(new URL('../../../../', import.meta.url));
