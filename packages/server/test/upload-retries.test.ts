@@ -142,6 +142,13 @@ async function* messages(idempotencyKey: string): AsyncGenerator<UploadRequest> 
   yield { csvData: Buffer.from('\n2\n'), idempotencyKey: 'later' };
 }
 
+test('an upload is kept each time that it comes without a key', () =>
+  withServer({}, async (_server, { table }) => {
+    const csv = 'x\n3\n';
+    await keep(table, csv, csv);
+    expect(await sumOf(table, 'x')).toBe(6n);
+  }));
+
 test('an upload whose reply was lost because the server was killed is kept once, for a day', () =>
   withFolder(async (dataDir) => {
     const csv = 'x,note\n1,a\n2,b\n';

@@ -38,6 +38,9 @@ export async function inject(
   const violations = replies.flatMap((reply) => sentenceFaults(reply, session.dataDir));
   if (hasEnded && !isCrash) violations.push('the server ended by itself');
   const outcome = isFired ? outcomeOf(replies, hasEnded) : 'not reached';
+  // Whatever a restart shows: what was not synced may be gone after a power loss.
+  if (fault.kind === 'sync' && outcome === 'acknowledged')
+    violations.push('it was acknowledged, but its sync had failed');
   if (hasEnded || outcome === 'stopped') await session.restart();
   else violations.push(...(await goOn(session)));
   violations.push(...(await session.check()));

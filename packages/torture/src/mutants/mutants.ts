@@ -1,0 +1,309 @@
+/** A guarantee broken on purpose, and the check that must notice it. */
+export interface Mutant {
+  readonly name: string;
+  /** Path from the root of the repository. */
+  readonly file: string;
+  readonly edits: readonly Edit[];
+  readonly noticedBy: Check;
+}
+
+/** Text that is in the file exactly once, and what stands there instead. */
+export type Edit = readonly [original: string, mutated: string];
+
+/** A command that fails if something is wrong. */
+export interface Check {
+  /** The folder in `packages/` where it runs. */
+  readonly package: string;
+  readonly command: readonly string[];
+  /** What it prints when it has found something: it may also fail because it cannot go on. */
+  readonly finding: string;
+}
+
+/** The text of a file with each edit made. Throws an Error if one does not fit. */
+export function mutate(file: string, text: string, edits: readonly Edit[]): string {
+  return edits.reduce((before, [original, mutated]) => {
+    const parts = before.split(original);
+    if (parts.length === 2) return parts.join(mutated);
+    throw new Error(
+      `${file} has this ${parts.length - 1} times, not once: bring the mutant up to date:\n${original}`,
+    );
+  }, text);
+}
+
+const server = (file: string) => `packages/server/src/${file}`;
+
+/** The tests of a file whose titles, with those of their groups before them, contain `title`. */
+const tests = (inPackage: string, file: string, title?: string): Check => ({
+  package: inPackage,
+  command: [
+    ...['npx', 'vitest', 'run', `test/${file}`],
+    ...(title === undefined ? [] : ['-t', title]),
+  ],
+  finding: 'AssertionError',
+});
+
+const torture = (finding: string, run: string, ...options: string[]): Check => ({
+  package: 'torture',
+  command: ['node', `dist/${run}/main.js`, ...options],
+  finding,
+});
+
+const kills = torture('The data is kept in', 'kill', '--cycles', '40', '--seed', '3');
+const powerLosses = torture('VIOLATION', 'power-loss', '--points', '12', '--seed', '1');
+const syncsBeforeReplies = tests('server', 'durability.test.ts');
+
+/** Every guarantee that docs/guarantees.md gives, broken in one place. */
+export const mutants: readonly Mutant[] = [
+  {
+    name: "no sync of a chunk's files",
+    file: server('tables/worker.ts'),
+    edits: [['  if (sync) withFile(from, fsyncSync);\n', '']],
+    noticedBy: syncsBeforeReplies,
+  },
+  {
+    // Of small ones it must find the syncs, to let them fail.
+    name: "no sync of a chunk's files of more than 100 kB",
+    file: server('tables/worker.ts'),
+    edits: [
+      [
+        '  if (sync) withFile(from, fsyncSync);\n',
+        '  if (sync && statSync(from).size < 1e5) withFile(from, fsyncSync);\n',
+      ],
+    ],
+    noticedBy: powerLosses,
+  },
+  {
+    name: "no sync of the folders of a chunk's files",
+    file: server('tables/worker.ts'),
+    edits: [['  if (sync) withFile(path.dirname(to), fsyncSync);\n', '']],
+    noticedBy: syncsBeforeReplies,
+  },
+  {
+    name: "no sync of a log entry's file",
+    file: server('tables/delta-log.ts'),
+    edits: [
+      ['await writeNewFile(spooled, text, sync);', 'await writeNewFile(spooled, text, false);'],
+    ],
+    noticedBy: powerLosses,
+  },
+  {
+    name: "no sync of the log's folder",
+    file: server('tables/delta-log.ts'),
+    edits: [['      if (sync) await syncPath(folders.log).catch(throwUncertain);\n', '']],
+    noticedBy: syncsBeforeReplies,
+  },
+  {
+    name: 'no sync of the numbers',
+    file: server('numbers/store.ts'),
+    edits: [["noSync: durability !== 'fsync',", 'noSync: true,']],
+    noticedBy: syncsBeforeReplies,
+  },
+  {
+    name: 'a log entry before its files have their names',
+    file: server('tables/worker.ts'),
+    edits: [
+      ['  renameSync(from, to);\n', ''],
+      [
+        '  return statSync(to).size;\n',
+        '  const { size } = statSync(from);\n' +
+          '  setTimeout(() => renameSync(from, to), 20);\n' +
+          '  return size;\n',
+      ],
+    ],
+    noticedBy: powerLosses,
+  },
+  {
+    name: 'a failed sync of the log taken for a good one',
+    file: server('tables/delta-log.ts'),
+    edits: [['.catch(throwUncertain)', '.catch(() => {})']],
+    noticedBy: torture(
+      'VIOLATION',
+      'disk-faults',
+      ...[
+        '--scenario',
+        'a unary Upload',
+        '--operation',
+        'sync data/tables/default/delta/_delta_log',
+      ],
+    ),
+  },
+  {
+    name: 'SetNum answered before its commit',
+    file: server('numbers/store.ts'),
+    edits: [
+      [
+        '      transactions.run(() =>\n' +
+          '        idempotencyKey === undefined\n' +
+          '          ? setInTransaction(keyBytes(key), value)\n' +
+          '          : setOnceInTransaction(keyBytes(key), value, idempotencyKey),\n' +
+          '      ),\n',
+        '      new Promise((resolve, reject) => {\n' +
+          '        transactions\n' +
+          '          .run(() =>\n' +
+          '            resolve(\n' +
+          '              idempotencyKey === undefined\n' +
+          '                ? setInTransaction(keyBytes(key), value)\n' +
+          '                : setOnceInTransaction(keyBytes(key), value, idempotencyKey),\n' +
+          '            ),\n' +
+          '          )\n' +
+          '          .catch(reject);\n' +
+          '      }),\n',
+      ],
+    ],
+    noticedBy: kills,
+  },
+  {
+    name: 'an upload acknowledged before its commit',
+    file: server('tables/ingest.ts'),
+    edits: [
+      [
+        'committed = await catalog.commit(id, { ...chunk, csvCrc32c: spooled.crc32c }, retry);',
+        'committed = true;\n' +
+          '      void catalog.commit(id, { ...chunk, csvCrc32c: spooled.crc32c }, retry);',
+      ],
+    ],
+    noticedBy: kills,
+  },
+  {
+    name: 'the total in a transaction of its own',
+    file: server('numbers/store.ts'),
+    edits: [
+      [
+        '  const totals = (): Totals => decodeTotals(sums.get(totalKey) as Buffer);\n',
+        '  let latest: Totals | undefined;\n' +
+          '  const totals = (): Totals => latest ?? decodeTotals(sums.get(totalKey) as Buffer);\n',
+      ],
+      [
+        '    sums.put(\n' +
+          '      totalKey,\n' +
+          '      encodeTotals({ total: after, count: before === undefined ? count + 1 : count }),\n' +
+          '    );\n',
+        '    latest = { total: after, count: before === undefined ? count + 1 : count };\n' +
+          '    const bytes = encodeTotals(latest);\n' +
+          '    setImmediate(() => void sums.put(totalKey, bytes));\n',
+      ],
+    ],
+    noticedBy: kills,
+  },
+  {
+    name: 'a chunk counted before it is in the index',
+    file: server('tables/catalog.ts'),
+    edits: [
+      [
+        '    const indexed = chunks.map(',
+        '    await publish(next);\n    const indexed = chunks.map(',
+      ],
+    ],
+    noticedBy: tests('server', 'concurrent-clients.test.ts', 'a sum is of whole chunks'),
+  },
+  {
+    name: 'commits side by side',
+    file: server('tables/catalog.ts'),
+    edits: [
+      [
+        '        void committer.runExclusive(async () => {\n' +
+          '          if (waiting.length > 0) await commitTogether();\n' +
+          '        });\n',
+        '        void commitTogether();\n',
+      ],
+    ],
+    noticedBy: tests('server', 'concurrent-clients.test.ts', 'a sum is of whole chunks'),
+  },
+  {
+    name: 'a sum through a double',
+    file: server('tables/column-sum.ts'),
+    edits: [['        total += sum;\n', '        total += BigInt(Number(sum));\n']],
+    noticedBy: tests('server', 'exact-sums.test.ts', 'sums are exact for any integers'),
+  },
+  {
+    name: 'no checksum in a checked sum',
+    file: server('tables/worker.ts'),
+    edits: [
+      ['    if (file.crc32c !== undefined) checkFileCrc32c(fd, file.crc32c, checkStop);\n', ''],
+    ],
+    noticedBy: {
+      ...tests('server', 'checksums.test.ts', 'a sum that compares checksums'),
+      // There is a sum in place of a sentence.
+      finding: 'expects to receive a string, but got bigint',
+    },
+  },
+  {
+    name: 'no checksum in verify',
+    file: server('verify/chunk-check.ts'),
+    edits: [['if (logged !== undefined && found !== logged) {', 'if (logged === -1) {']],
+    noticedBy: tests('server', 'verify.test.ts', 'each byte of a CSV and of a Parquet file'),
+  },
+  {
+    name: 'no checksum of Parquet pages',
+    file: 'packages/kernels/assembly/column-chunk.ts',
+    edits: [['if (header.hasChecksum && crc32', 'if (false && crc32']],
+    noticedBy: tests('kernels', 'handmade-pages.test.ts', 'a page whose checksum does not hold'),
+  },
+  {
+    name: 'no lock on the data folder',
+    file: server('data-folder-lock.ts'),
+    edits: [['    return extensions.tryLock(fd);\n', '    return fd >= 0;\n']],
+    noticedBy: tests('server', 'data-folder-lock.test.ts', 'of servers that start at the same'),
+  },
+  {
+    name: "an upload's key that is not in the log",
+    file: server('tables/delta-log.ts'),
+    edits: [['    ...checksums,\n    retry,\n', '    ...checksums,\n']],
+    noticedBy: tests('server', 'upload-retries.test.ts', 'an upload whose reply was lost'),
+  },
+  {
+    name: "a set's key in a transaction of its own",
+    file: server('numbers/store.ts'),
+    edits: [
+      [
+        '    remembered.put(\n' +
+          '      idempotencyKey,\n' +
+          "      [digest, typeof outcome === 'bigint' ? outcome : null],\n" +
+          '      Date.now(),\n' +
+          '    );\n',
+        "    const record = [digest, typeof outcome === 'bigint' ? outcome : null] as const;\n" +
+          '    const put = () => remembered.put(idempotencyKey, record, Date.now());\n' +
+          '    setImmediate(() => void environment.transaction(put));\n',
+      ],
+    ],
+    noticedBy: tests('server', 'set-retries.test.ts', 'a set'),
+  },
+  {
+    name: 'a cancelled upload kept',
+    file: server('tables/ingest.ts'),
+    edits: [
+      ['      signal.throwIfAborted();\n      const before', '      const before'],
+      ['      signal.throwIfAborted();\n      if (', '      if ('],
+      ['  const { signal } = call;\n', '  const { signal } = new AbortController();\n'],
+    ],
+    noticedBy: tests(
+      'server',
+      'streamed-upload.test.ts',
+      'one server, one file after the other a call that',
+    ),
+  },
+  {
+    name: 'the size that a stream says not compared',
+    file: server('tables/streamed-size.ts'),
+    edits: [['if (total === bytes || (total === undefined && !follows)) return;', 'return;']],
+    noticedBy: tests('server', 'streamed-size.test.ts', 'a stream that says the size'),
+  },
+  {
+    name: 'tmp not emptied at the start',
+    file: server('tables/files.ts'),
+    edits: [['  await emptySpool(folders.spool);\n', '']],
+    noticedBy: kills,
+  },
+  {
+    name: 'a gate that lets everything in',
+    file: server('rpc/admission-gate.ts'),
+    edits: [['return this.#admittedBytes + bytes <= this.#limits.bytesMax;', 'return bytes >= 0;']],
+    noticedBy: tests('server', 'admission.test.ts', 'a message reserves its own size'),
+  },
+  {
+    name: 'damaged numbers opened',
+    file: server('numbers/store.ts'),
+    edits: [['  await refuseDamagedFile(folder);\n', '']],
+    noticedBy: tests('server', 'damaged-data.test.ts', 'damaged numbers are refused'),
+  },
+];
