@@ -70,7 +70,7 @@ export const numberOptions = {
     fallback: 256 * 1024,
     min: 1,
     max: 1024 * MiB,
-    help: 'slowest a message of more than 16 KiB may come while others wait for its room',
+    help: 'slowest a message may come while others wait for its room, or for the place of its call',
   },
   callsMax: {
     unit: 'calls',

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import type { ClientHttp2Session } from 'node:http2';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { FactRequest } from '@tally/stubs';
 import { Status } from 'nice-grpc';
 import { describe, expect, test } from 'vitest';
 import type { LaunchedServer } from '../dist/launch.js';
@@ -249,10 +250,9 @@ test('a compressed message reserves what it may unpack to, and gives back the re
 
 describe('a limit on how much goes on at once holds at its edge', () => {
   test('calls', () =>
-    withServer({ args: ['--calls-max', '3'] }, (server, { numbers }) =>
+    withServer({ args: ['--calls-max', '3', ...roomFor(3, 0)] }, (server, { numbers }) =>
       withSession(server, async (session) => {
-        const calls = [1, 2, 3].map(() => openCall(session, uploadPath));
-        await roundTrip(session);
+        const calls = await Promise.all([1, 2, 3].map(() => halfSent(session)));
         const over = openCall(session, uploadPath);
         expect(await over.ended).toEqual(
           refusal(
@@ -267,6 +267,48 @@ describe('a limit on how much goes on at once holds at its edge', () => {
         expect(await numbers.setNum({ key: 'a', value: 1n })).toEqual({ total: 1n });
       }),
     ));
+
+  describe('calls, of which one that waits for its client makes room for another', () => {
+    const args = ['--calls-max', '3', '--message-bytes-per-second-min', '1000'];
+    const succeeds = (call: Promise<unknown>) =>
+      call.then(
+        () => true,
+        () => false,
+      );
+
+    test('for its request', () =>
+      withServer({ args }, (server, { numbers }) =>
+        withSession(server, async (session) => {
+          const [first, ...others] = [1, 2, 3].map(() =>
+            openCall(session, uploadPath),
+          ) as RawCall[];
+          await eventually(() => succeeds(numbers.setNum({ key: 'a', value: 1n })));
+          expect(await first?.ended).toEqual(
+            refusal(
+              /^the server has 3 calls in progress, as many as may \(--calls-max\), and this one waits for its client: at least 1000 bytes a second are asked for then \(--message-bytes-per-second-min\); try again later$/,
+            ),
+          );
+          // That was enough.
+          expect(others.map(({ stream }) => stream.closed)).toEqual([false, false]);
+        }),
+      ));
+
+    test('to take its answer', () =>
+      withServer({ args }, async (server, { numbers }) => {
+        const session = connectHttp2(`http://${server.address}`, {
+          settings: { initialWindowSize: 0 },
+        });
+        const calls = [1, 2, 3].map(() => openCall(session, '/NumStore/Fact'));
+        for (const { stream } of calls) {
+          stream.end(framed(FactRequest.encode({ key: 'unset' }).finish()));
+        }
+        await Promise.all(calls.map(({ stream }) => once(stream, 'response')));
+        await eventually(() => succeeds(numbers.setNum({ key: 'a', value: 1n })));
+        await calls[0]?.ended;
+        expect(calls.map(({ stream }) => stream.closed)).toEqual([true, false, false]);
+        session.destroy();
+      }));
+  });
 
   test('streams', () =>
     withServer({ args: ['--streams-max', '2'] }, (server, { table }) =>
