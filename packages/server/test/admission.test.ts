@@ -110,6 +110,23 @@ test('of a call that waits no more than its window is read', () =>
     }),
   ));
 
+// Here as elsewhere what is sent of a refused message fits into its window: while bytes of it wait,
+// Node's own `session.destroy()` may never return (https://github.com/nodejs/node/issues/52952).
+test('a message that has waited as long as it may is refused', () =>
+  withServer({ args: [...roomFor(1, 1), '--wait-ms-max', '1'] }, (server) =>
+    withSession(server, async (session) => {
+      const first = await halfSent(session);
+      const waiting = await halfSent(session);
+      expect(await waiting.ended).toEqual(
+        refusal(
+          /^the server holds messages with 100000 bytes \(--admitted-bytes-max\), and this one has waited 1 ms, as long as it may \(--wait-ms-max\); try again later$/,
+        ),
+      );
+      first.sendRest();
+      expect(await first.ended).toMatchObject({ code: Status.OK });
+    }),
+  ));
+
 test('messages that wait have at most so many bytes together', () =>
   withServer({ args: [...roomFor(1, 5), '--waiting-bytes-max', '150000'] }, (server) =>
     withSession(server, async (session) => {
@@ -359,7 +376,8 @@ describe('a limit on how much goes on at once holds at its edge', () => {
 
 test('a connection whose client does not answer is closed, whether it has ever spoken HTTP/2 or not', () =>
   withServer(
-    { args: ['--ping-ms', '100', '--ping-timeout-ms', '100'] },
+    // Time enough for one that answers on a busy machine.
+    { args: ['--ping-ms', '100', '--ping-timeout-ms', '2000'] },
     async (server, { numbers }) => {
       const silent = connectTcp(server.port, '127.0.0.1');
       silent.resume();
