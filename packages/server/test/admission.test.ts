@@ -17,8 +17,18 @@ import {
   roundTrip,
   uploadOf,
 } from './raw-calls.js';
-import { connect, eventually, withFolder, withServer } from './server.js';
+import {
+  connect,
+  eventually,
+  fewThreads,
+  withServer as withAnyServer,
+  withFolder,
+} from './server.js';
 import { keep, piecesOf, sumOf, upload } from './table-calls.js';
+
+/** One that starts with little work: there are many here, and none does much. */
+const withServer: typeof withAnyServer = (options, work) =>
+  withAnyServer({ ...options, args: [...fewThreads, ...(options.args ?? [])] }, work);
 
 const uploadPath = '/Table/Upload';
 const streamPath = '/tally.v1.TableService/Upload';
