@@ -15,6 +15,7 @@ import { cache } from './sections/cache.js';
 import { columnSums } from './sections/column-sums.js';
 import { firstRequests } from './sections/first-requests.js';
 import { memory } from './sections/memory.js';
+import { overload } from './sections/overload.js';
 import { scaling } from './sections/scaling.js';
 import type { SectionName } from './sections/section-names.js';
 import { stream } from './sections/stream.js';
@@ -31,6 +32,7 @@ const sections: Readonly<Record<SectionName, (run: BenchRun) => Promise<SectionR
   upload,
   stream,
   memory,
+  overload,
   baseline,
 };
 

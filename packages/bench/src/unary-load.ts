@@ -45,13 +45,15 @@ export async function unaryRate(load: UnaryLoad): Promise<number> {
   }
 }
 
-function frame(message: Uint8Array): Buffer {
+/** A message as it is on the wire: not compressed, its length, its bytes. */
+export function frame(message: Uint8Array): Buffer {
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);
   return Buffer.concat([head, message]);
 }
 
-function call(session: ClientHttp2Session, path: string, body: Buffer): Promise<Buffer> {
+/** Sends a framed message; resolves to the framed answer. Throws an Error if the call fails. */
+export function call(session: ClientHttp2Session, path: string, body: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const stream = session.request({
       ':method': 'POST',

@@ -70,7 +70,7 @@ export const numberOptions = {
     fallback: 256 * 1024,
     min: 1,
     max: 1024 * MiB,
-    help: 'slowest a message of more than 16 KiB may come while others wait for its room',
+    help: 'slowest a message may come while others wait for its room, or for the place of its call',
   },
   callsMax: {
     unit: 'calls',
@@ -193,14 +193,14 @@ export const numberOptions = {
   },
   sumCacheEntries: {
     unit: 'sums',
-    fallback: 15_000,
+    fallback: 100_000,
     min: 0,
     max: 10_000_000,
-    help: 'sums of single files that are kept, because files never change; 0 keeps none',
+    help: 'sums of single files that are kept (a column counts as 4 more); 0 keeps none',
   },
   catalogCacheEntries: {
     unit: 'entries',
-    fallback: 10_000,
+    fallback: 30_000,
     min: 0,
     max: 10_000_000,
     help: 'entries of the catalog (a column of a chunk each) that are kept in memory; 0 keeps none',

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import type { ClientHttp2Session } from 'node:http2';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { FactRequest } from '@tally/stubs';
 import { Status } from 'nice-grpc';
 import { describe, expect, test } from 'vitest';
 import type { LaunchedServer } from '../dist/launch.js';
@@ -16,8 +17,18 @@ import {
   roundTrip,
   uploadOf,
 } from './raw-calls.js';
-import { connect, eventually, withFolder, withServer } from './server.js';
+import {
+  connect,
+  eventually,
+  fewThreads,
+  withServer as withAnyServer,
+  withFolder,
+} from './server.js';
 import { keep, piecesOf, sumOf, upload } from './table-calls.js';
+
+/** One that starts with little work: there are many here, and none does much. */
+const withServer: typeof withAnyServer = (options, work) =>
+  withAnyServer({ ...options, args: [...fewThreads, ...(options.args ?? [])] }, work);
 
 const uploadPath = '/Table/Upload';
 const streamPath = '/tally.v1.TableService/Upload';
@@ -106,6 +117,23 @@ test('of a call that waits no more than its window is read', () =>
       expect(waiting.stream.writableLength).toBeGreaterThan(messageBytes - 2 * 65_536);
       reset(first);
       await once(waiting.stream, 'drain');
+    }),
+  ));
+
+// Here as elsewhere what is sent of a refused message fits into its window: while bytes of it wait,
+// Node's own `session.destroy()` may never return (https://github.com/nodejs/node/issues/52952).
+test('a message that has waited as long as it may is refused', () =>
+  withServer({ args: [...roomFor(1, 1), '--wait-ms-max', '1'] }, (server) =>
+    withSession(server, async (session) => {
+      const first = await halfSent(session);
+      const waiting = await halfSent(session);
+      expect(await waiting.ended).toEqual(
+        refusal(
+          /^the server holds messages with 100000 bytes \(--admitted-bytes-max\), and this one has waited 1 ms, as long as it may \(--wait-ms-max\); try again later$/,
+        ),
+      );
+      first.sendRest();
+      expect(await first.ended).toMatchObject({ code: Status.OK });
     }),
   ));
 
@@ -249,10 +277,9 @@ test('a compressed message reserves what it may unpack to, and gives back the re
 
 describe('a limit on how much goes on at once holds at its edge', () => {
   test('calls', () =>
-    withServer({ args: ['--calls-max', '3'] }, (server, { numbers }) =>
+    withServer({ args: ['--calls-max', '3', ...roomFor(3, 0)] }, (server, { numbers }) =>
       withSession(server, async (session) => {
-        const calls = [1, 2, 3].map(() => openCall(session, uploadPath));
-        await roundTrip(session);
+        const calls = await Promise.all([1, 2, 3].map(() => halfSent(session)));
         const over = openCall(session, uploadPath);
         expect(await over.ended).toEqual(
           refusal(
@@ -267,6 +294,48 @@ describe('a limit on how much goes on at once holds at its edge', () => {
         expect(await numbers.setNum({ key: 'a', value: 1n })).toEqual({ total: 1n });
       }),
     ));
+
+  describe('calls, of which one that waits for its client makes room for another', () => {
+    const args = ['--calls-max', '3', '--message-bytes-per-second-min', '1000'];
+    const succeeds = (call: Promise<unknown>) =>
+      call.then(
+        () => true,
+        () => false,
+      );
+
+    test('for its request', () =>
+      withServer({ args }, (server, { numbers }) =>
+        withSession(server, async (session) => {
+          const [first, ...others] = [1, 2, 3].map(() =>
+            openCall(session, uploadPath),
+          ) as RawCall[];
+          await eventually(() => succeeds(numbers.setNum({ key: 'a', value: 1n })));
+          expect(await first?.ended).toEqual(
+            refusal(
+              /^the server has 3 calls in progress, as many as may \(--calls-max\), and this one waits for its client: at least 1000 bytes a second are asked for then \(--message-bytes-per-second-min\); try again later$/,
+            ),
+          );
+          // That was enough.
+          expect(others.map(({ stream }) => stream.closed)).toEqual([false, false]);
+        }),
+      ));
+
+    test('to take its answer', () =>
+      withServer({ args }, async (server, { numbers }) => {
+        const session = connectHttp2(`http://${server.address}`, {
+          settings: { initialWindowSize: 0 },
+        });
+        const calls = [1, 2, 3].map(() => openCall(session, '/NumStore/Fact'));
+        for (const { stream } of calls) {
+          stream.end(framed(FactRequest.encode({ key: 'unset' }).finish()));
+        }
+        await Promise.all(calls.map(({ stream }) => once(stream, 'response')));
+        await eventually(() => succeeds(numbers.setNum({ key: 'a', value: 1n })));
+        await calls[0]?.ended;
+        expect(calls.map(({ stream }) => stream.closed)).toEqual([true, false, false]);
+        session.destroy();
+      }));
+  });
 
   test('streams', () =>
     withServer({ args: ['--streams-max', '2'] }, (server, { table }) =>
@@ -317,7 +386,8 @@ describe('a limit on how much goes on at once holds at its edge', () => {
 
 test('a connection whose client does not answer is closed, whether it has ever spoken HTTP/2 or not', () =>
   withServer(
-    { args: ['--ping-ms', '100', '--ping-timeout-ms', '100'] },
+    // Time enough for one that answers on a busy machine.
+    { args: ['--ping-ms', '100', '--ping-timeout-ms', '2000'] },
     async (server, { numbers }) => {
       const silent = connectTcp(server.port, '127.0.0.1');
       silent.resume();

@@ -1,9 +1,10 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import type { LaunchedServer } from '../dist/launch.js';
 import { numberOptions } from '../src/config.js';
-import { eventually, withFolder, withServer } from './server.js';
-import { keep, sumOf, upload } from './table-calls.js';
+import { eventually, fewThreads, withFolder, withServer } from './server.js';
+import { keep, piecesOf, sumOf, upload } from './table-calls.js';
 
 /** Makes a call of node:fs wait, in every thread of a server, while the gate is shut. */
 function createGate(folder: string, call: string) {
@@ -52,4 +53,41 @@ test.each([
       expect(await sumOf(table, 'x')).toBe(BigInt(10 + 100 * uploads.length));
     });
   }),
+);
+
+/** All that a process has read so far, of files and sockets (proc(5), `rchar`). */
+async function bytesRead({ process: { pid } }: LaunchedServer): Promise<number> {
+  return Number(/^rchar: (\d+)$/m.exec(await readFile(`/proc/${pid}/io`, 'utf8'))?.[1]);
+}
+
+test.skipIf(process.platform !== 'linux').each(['unary', 'streamed'])(
+  'the conversion of a %s upload whose client has gone stops, and the thread is free again',
+  (kind) =>
+    withFolder(async (folder) => {
+      const { env, ...gate } = createGate(folder, 'readSync');
+      const args = [...fewThreads, '--services', 'tables'];
+      await withServer({ args, env }, async (server, { table, streamed }) => {
+        // The only thread has started, and has read what it is made of.
+        await keep(table, 'x\n1\n');
+        const csvData = Buffer.from(`x\n${'1234567\n'.repeat(4_000_000)}`);
+        await gate.shut();
+        const abort = new AbortController();
+        const call =
+          kind === 'unary'
+            ? table.upload({ csvData }, { signal: abort.signal })
+            : streamed.upload(piecesOf(csvData, 1_000_000), { signal: abort.signal });
+        const outcome = call.catch((error: Error) => error.name);
+        await eventually(async () => (await gate.waiting()) === 1);
+        abort.abort();
+        expect(await outcome).toBe('AbortError');
+        // On the same connection: when this is answered, the server knows of the other's end.
+        await table.colSum({ column: '', format: 'csv' });
+        const before = await bytesRead(server);
+        await gate.open();
+        // The thread takes this up when it has left the other.
+        await keep(table, 'x\n41\n');
+        expect((await bytesRead(server)) - before).toBeLessThan(csvData.length / 4);
+        expect(await sumOf(table, 'x')).toBe(42n);
+      });
+    }),
 );

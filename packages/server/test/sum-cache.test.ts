@@ -50,12 +50,22 @@ test('with --sum-cache-entries 0 every file is read each time', () =>
     }
   }));
 
-test('no more sums are kept than allowed, those that were used last', () =>
-  withServer({ args: ['--sum-cache-entries', '2'] }, async (_server, connection) => {
+// A column takes the room of four sums besides its own.
+test('no more sums are kept than allowed: the column that was used longest ago goes', () =>
+  withServer({ args: ['--sum-cache-entries', '10'] }, async (_server, connection) => {
     await keep(connection.table, 'x\n1\n', 'y\n2\n', 'z\n4\n');
     const sum = async (column: string) => (await sumWithHits(connection, column, 'csv')).hits;
     expect([await sum('x'), await sum('y'), await sum('x'), await sum('z')]).toEqual([0, 0, 1, 0]);
     expect([await sum('x'), await sum('y')]).toEqual([1, 0]);
+  }));
+
+test('of a column with more files than there is room for, as many sums are kept as fit', () =>
+  withServer({ args: ['--sum-cache-entries', '7'] }, async (_server, connection) => {
+    await keep(connection.table, ...[1, 2, 4, 8, 16].map((n) => `x\n${n}\n`));
+    for (const hits of [0, 3, 3]) {
+      const sum = await sumWithHits(connection, 'x', 'parquet');
+      expect(sum).toEqual({ total: 31n, error: '', hits, read: 5 - hits });
+    }
   }));
 
 test('a sum with a fault is not kept', () =>

@@ -90,6 +90,25 @@ it('calls that come during the warm-up wait, and are right', async () => {
   });
 });
 
+it('a call that is cancelled while it waits for the start changes nothing', async () => {
+  await withFolders(async (folders) => {
+    await whileWarming(2000, folders, async ({ connection: { numbers }, output, end }) => {
+      const abort = new AbortController();
+      const set = numbers.setNum({ key: 'a', value: 5n }, { signal: abort.signal });
+      const outcome = set.catch((error: Error) => error.name);
+      const other = numbers.setNum({ key: 'b', value: 1n });
+      // The calls before on the connection have come by then: this one needs no data.
+      await expect(numbers.setNum({ key: '', value: 1n })).rejects.toThrow('is empty');
+      abort.abort();
+      expect(await outcome).toBe('AbortError');
+      expect(output()).not.toContain('Tally serves');
+      expect(await other).toEqual({ total: 1n });
+      expect((await numbers.fact({ key: 'a' })).error).toMatch(/^no number is called "a"/);
+      expect(await end()).toBe(0);
+    });
+  });
+});
+
 it('on SIGTERM the warm-up ends at once, and the calls that wait are still answered', async () => {
   await withFolders(async (folders) => {
     await whileWarming(100_000, folders, async ({ connection, output, end }) => {

@@ -4,6 +4,7 @@ import type { TableClient } from '@tally/stubs';
 import type { BenchRun } from '../bench-run.js';
 import { type Chunk, columns, makeChunks } from '../chunk.js';
 import { killedIn } from '../memory/group-memory.js';
+import { largeMessages } from '../memory/large-messages.js';
 import { type LimitedServer, startLimited } from '../memory/limited-server.js';
 import { MemorySampler, totalOf } from '../memory/memory-sampler.js';
 import type { Comparison, SectionResult } from '../report/comparison.js';
@@ -11,6 +12,10 @@ import { timedSum, withClients } from '../table-clients.js';
 
 const uploadsAtOnce = 8;
 const peakMBMax = 400;
+/** What large messages may take besides: the limit itself. */
+const limitMB = 512;
+/** Rounds of large messages. */
+const largeRounds = 3;
 /** How often every column is summed in both formats while uploads go on. */
 const sumRounds = 3;
 /** What a chunk takes in both formats, with some to spare. */
@@ -32,6 +37,7 @@ export async function memory({ options }: BenchRun): Promise<SectionResult> {
     await work.sumWhileUploading();
     const summing = sampler.takePeak();
     await work.checkSums();
+    const large = await largeMessages(server, sampler, largeRounds);
     const killed = killedIn(server.group);
     const used = ({ peak }: typeof uploading) =>
       `${megabytes(peak.anonymous)} MB anonymous, ${megabytes(peak.shared)} MB shared, ` +
@@ -41,6 +47,8 @@ export async function memory({ options }: BenchRun): Promise<SectionResult> {
       comparisons: [
         limited('peak memory, uploads', 'MB', totalOf(uploading.peak) / 1e6, peakMBMax),
         limited('peak memory, sums during uploads', 'MB', totalOf(summing.peak) / 1e6, peakMBMax),
+        limited('peak memory, unary uploads of 64 MiB', 'MB', large.unaryMB, limitMB),
+        limited('peak memory, streams of pieces of 60 MB', 'MB', large.streamedMB, limitMB),
         limited('processes killed', 'processes', killed, 0),
       ],
       notes: [
@@ -50,7 +58,9 @@ export async function memory({ options }: BenchRun): Promise<SectionResult> {
             : '.'),
         `At the peak of the uploads: ${used(uploading)}; of the sums: ${used(summing)}.`,
         `${uploading.samples + summing.samples} samples, one every 100 ms; the longest gap was ${gap} ms.`,
-        `After everything, ${work.uploaded} chunks sum to what they should in both formats.`,
+        `${largeRounds} rounds of ${large.atOnce} unary uploads, and of as many streams, at once: ` +
+          `${large.kept} kept, ${large.refused} refused with RESOURCE_EXHAUSTED and when to try again.`,
+        `After the uploads and sums, ${work.uploaded} chunks sum to what they should in both formats.`,
       ],
     };
   } finally {

@@ -10,6 +10,7 @@ export const sectionNames = [
   'upload',
   'stream',
   'memory',
+  'overload',
   'baseline',
 ] as const;
 export type SectionName = (typeof sectionNames)[number];

@@ -1,6 +1,8 @@
+import { constants } from 'node:http2';
 import type { ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
 import { flagOf, type Limits } from '../config.js';
 import { AdmissionGate, type Refusal } from './admission-gate.js';
+import { CallsInProgress } from './calls-in-progress.js';
 import { type GrpcCall, internalsOf } from './grpc-call.js';
 import { type Gates, MessageDecoder, windowBytes } from './message-decoder.js';
 import { messageBytesMaxOf } from './message-size.js';
@@ -12,26 +14,38 @@ const smallBytesMax = 2 * 1024 * 1024;
 
 /** Bounds the calls in progress, and the memory of their messages (admission-gate.ts). */
 export function admissionInterceptor(limits: Limits): ServerInterceptor {
-  const { callsMax, streamsMax } = limits;
+  const { callsMax, streamsMax, messageBytesPerSecondMin } = limits;
   const gates = createGates(limits);
-  let calls = 0;
+  const calls = new CallsInProgress();
   let streams = 0;
   return ({ path, requestStream }, innerCall) => {
     const call = internalsOf(innerCall);
-    if (calls >= callsMax) {
+    if (calls.count >= callsMax && !calls.giveUpSlowest()) {
       return refused(call, `the server has ${callsMax} calls in progress, ${atMost('callsMax')}`);
     }
     if (requestStream && streams >= streamsMax) {
       return refused(call, `${streamsMax} streams are being sent, ${atMost('streamsMax')}`);
     }
-    calls++;
     if (requestStream) streams++;
     const onRefused = (limit: Refusal, isSmall: boolean) =>
       call.sendStatus(overloaded(sentences[limit](limits, isSmall)));
     const decoder = new MessageDecoder(call, messageBytesMaxOf(path, limits), gates, onRefused);
     call.decoder = decoder;
+    const startRead = call.startRead.bind(call);
+    call.startRead = () => {
+      decoder.expectMore();
+      startRead();
+    };
+    const leave = calls.enter(call.stream.session ?? call, {
+      isSlow: (nowMs) => decoder.isSlow(nowMs, messageBytesPerSecondMin),
+      giveUp() {
+        // Of an answer that is not taken nothing more can be sent.
+        if (call.stream.writableEnded) call.stream.close(constants.NGHTTP2_CANCEL);
+        else call.sendStatus(overloaded(givenUp(limits)));
+      },
+    });
     call.stream.once('close', () => {
-      calls--;
+      leave();
       if (requestStream) streams--;
       decoder.close();
     });
@@ -72,6 +86,11 @@ const sentences: Record<Refusal, (limits: Limits, isSmall: boolean) => string> =
     `the message comes slowly while others wait: at least ${messageBytesPerSecondMin} bytes a ` +
     `second are asked for then (${flagOf('messageBytesPerSecondMin')})`,
 };
+
+const givenUp = ({ callsMax, messageBytesPerSecondMin }: Limits) =>
+  `the server has ${callsMax} calls in progress, ${atMost('callsMax')}, and this one waits for its ` +
+  `client: at least ${messageBytesPerSecondMin} bytes a second are asked for then ` +
+  `(${flagOf('messageBytesPerSecondMin')})`;
 
 function full({ admittedBytesMax }: Pick<Limits, 'admittedBytesMax'>, isSmall: boolean): string {
   if (isSmall)

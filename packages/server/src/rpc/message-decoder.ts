@@ -17,6 +17,9 @@ export interface Gates {
   readonly largeBytesMax: number;
 }
 
+/** How long a call may take before its client is called slow. */
+const slowGraceMs = 100;
+
 /** A flag, 1 for a compressed message, and its length in 4 bytes. */
 const prefixBytes = 5;
 
@@ -41,6 +44,10 @@ export class MessageDecoder {
   #admission: Admission | undefined;
   /** What came while the message waits, if it does. */
   #unread: Buffer[] | undefined;
+  /** What has come since the handler began to wait for the client. */
+  #receivedBytes = 0;
+  #sinceMs = performance.now();
+  #seenAnsweredMs: number | undefined;
   /** Of messages that grpc-js has got, as long as they are not released. */
   #admissions: Map<Buffer, Admission> | undefined;
 
@@ -63,8 +70,27 @@ export class MessageDecoder {
     return isBetween ? 0 : 1;
   }
 
+  /** Says that the handler waits for the client from now on. */
+  expectMore(): void {
+    this.#receivedBytes = 0;
+    this.#sinceMs = performance.now();
+  }
+
+  /** Whether the client sends more slowly than so many bytes a second, or does not take its answer. */
+  isSlow(nowMs: number, bytesPerSecondMin: number): boolean {
+    const { stream, isReadPending, receivedHalfClose } = this.#call;
+    if (stream.writableEnded) {
+      this.#seenAnsweredMs ??= nowMs;
+      return nowMs - this.#seenAnsweredMs > slowGraceMs;
+    }
+    if (!isReadPending || receivedHalfClose || this.#unread !== undefined) return false;
+    const seconds = (nowMs - this.#sinceMs - slowGraceMs) / 1000;
+    return this.#receivedBytes < seconds * bytesPerSecondMin;
+  }
+
   /** Takes the next piece of the stream; returns the messages that it completes. */
   write(data: Buffer): Buffer[] {
+    this.#receivedBytes += data.length;
     if (this.#unread !== undefined) {
       this.#wait(data);
       return [];
@@ -185,6 +211,7 @@ export class MessageDecoder {
   #goOn(): void {
     const unread = this.#unread ?? [];
     this.#unread = undefined;
+    this.expectMore();
     this.#allocate();
     if (this.#call.isReadPending) this.#call.stream.resume();
     for (const data of unread) this.#call.handleDataFrame(data);

@@ -95,6 +95,9 @@ async function answer(
 ): Promise<void> {
   let trailer: Metadata | null = null;
   const shortCall: ShortCall = {
+    get cancelled() {
+      return call.cancelled;
+    },
     metadata: { get: (name) => metadata?.get(name)[0] },
     trailer: {
       set(name, value) {

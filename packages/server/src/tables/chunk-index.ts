@@ -137,8 +137,10 @@ export async function openChunkIndex(
       let number = known?.chunks ?? 0;
       const range = { start: keyOf(name, number + 1), end: keyOf(name, chunks + 1) };
       let read = 0;
+      let last = entries.at(-1);
       for (const { key, value } of columns.getRange(range)) {
-        entries.push(entryOf(key, value));
+        last = entryOf(key, value, last);
+        entries.push(last);
         // Other calls have their turn: a million entries take seconds.
         if (++read % entriesPerTurn === 0) await new Promise(setImmediate);
       }
@@ -236,18 +238,20 @@ export function storedEntry(
   return [id, csvBytes, place, columns.length, field?.type ?? null, field?.field ?? null, flat];
 }
 
-function entryOf(key: Buffer, stored: StoredEntry): ColumnEntry {
-  const [chunkId, csvBytes, place, columns, type, field, flat] = stored;
+/** With the strings of the entry before it, if they are the same: each is its own otherwise. */
+function entryOf(key: Buffer, stored: StoredEntry, before: ColumnEntry | undefined): ColumnEntry {
+  const [chunkId, csvBytes, place, columns, storedType, storedField, flat] = stored;
   const chunkNumber = key.readUIntBE(hashBytes, numberBytes);
+  const type = storedType === before?.type ? before.type : storedType;
+  const field = storedField === before?.field ? before.field : storedField;
   const ranges = flat === null ? undefined : rangesOf(flat);
   return { chunkId, chunkNumber, csvBytes, place, columns, type, field, ranges };
 }
 
 function rangesOf(flat: readonly number[]): ColumnRange[] {
-  const ranges: ColumnRange[] = [];
-  for (let i = 0; i + 2 < flat.length; i += 3) {
-    const [from = 0, bytes = 0, values = 0] = flat.slice(i, i + 3);
-    ranges.push({ from, bytes, values });
-  }
-  return ranges;
+  // Made in its size: an array that grows has room for 17 from the start, in each entry.
+  return Array.from({ length: Math.floor(flat.length / 3) }, (_, i) => {
+    const [from = 0, bytes = 0, values = 0] = flat.slice(3 * i, 3 * i + 3);
+    return { from, bytes, values };
+  });
 }

@@ -64,12 +64,13 @@ export async function sumColumn(
   if (foreign !== undefined) {
     return sumParts(context, column, 'csv', [partOf(context, foreign, 'csv', false)], signal);
   }
+  const cached = context.cache.of(format, column);
   let total = 0n;
   let cacheHits = 0;
   const parts: Part[] = [];
   for (const entry of entries) {
     if (entry.type === null) continue;
-    const known = checked ? undefined : context.cache.get(entry.chunkId, format, column);
+    const known = checked ? undefined : cached.get(entry.chunkNumber);
     if (known === undefined) {
       parts.push(partOf(context, entry, format, checked));
     } else {
@@ -108,7 +109,8 @@ async function sumParts(
   parts: readonly Part[],
   signal: AbortSignal,
 ): Promise<SumResult> {
-  const { pool, limits, parallel, cache } = context;
+  const { pool, limits, parallel } = context;
+  const cached = context.cache.of(format, column);
   const batches = batchesOf(parts, parallel);
   // The threads look at it between pieces of a file.
   const stop = createStop();
@@ -130,7 +132,7 @@ async function sumParts(
       }
       for (const [i, sum] of result.sums.entries()) {
         total += sum;
-        cache.set((batch[i] as Part).entry.chunkId, format, column, sum);
+        cached.set((batch[i] as Part).entry.chunkNumber, sum);
       }
     }
   }

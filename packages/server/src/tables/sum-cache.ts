@@ -1,28 +1,73 @@
-import { LRUCache } from 'lru-cache';
 import type { Format } from './column-sum.js';
 
 /** Exact sums of single files, which never change once they are written. */
 export interface SumCache {
-  get(chunkId: string, format: Format, column: string): bigint | undefined;
-  set(chunkId: string, format: Format, column: string, sum: bigint): void;
+  /** Those of a column in one format, which counts as used now. */
+  of(format: Format, column: string): ColumnSums;
 }
 
-/** Characters of a key with a column name of ordinary length. */
-const entryBytes = 128;
+/** Sums of one column by the numbers of their chunks. */
+export interface ColumnSums {
+  get(chunkNumber: number): bigint | undefined;
+  set(chunkNumber: number, sum: bigint): void;
+}
 
-/** Keeps the `entriesMax` sums that were used last; none if it is 0. */
+/** What a column takes besides its sums, in the memory of so many of them; its name comes on top. */
+const columnEntries = 4;
+const entryBytes = 64;
+
+const entriesOfColumn = (key: string) => columnEntries + Math.floor(key.length / entryBytes);
+
+/**
+ * Keeps `entriesMax` sums; none if it is 0. Columns that were used longest ago go first.
+ *
+ * They go as a whole, and a column that fills the cache keeps what it has: were single sums to go, a
+ * sum over more files than there is room for would find none of them again.
+ */
 export function createSumCache(entriesMax: number): SumCache {
-  if (entriesMax === 0) return { get: () => undefined, set: () => {} };
-  const sums = new LRUCache<string, bigint>({
-    max: entriesMax,
-    // A long column name counts as several entries.
-    maxSize: entriesMax * entryBytes,
-    sizeCalculation: (_sum, key) => Math.max(key.length, entryBytes),
-  });
-  const keyOf = (chunkId: string, format: Format, column: string) =>
-    `${chunkId} ${format} ${column}`;
+  /** The column that was used longest ago comes first. */
+  const columns = new Map<string, Map<number, bigint>>();
+  let entries = 0;
+
+  /** Whether there is room for so many more, after columns used before this one have gone. */
+  function makeRoom(more: number, key: string): boolean {
+    for (const [oldest, sums] of columns) {
+      if (entries + more <= entriesMax) return true;
+      if (oldest === key) return false;
+      columns.delete(oldest);
+      entries -= sums.size + entriesOfColumn(oldest);
+    }
+    return entries + more <= entriesMax;
+  }
+
+  function sumsOf(key: string): Map<number, bigint> | undefined {
+    const known = columns.get(key);
+    if (known !== undefined) return known;
+    const own = entriesOfColumn(key);
+    if (!makeRoom(own + 1, key)) return undefined;
+    const sums = new Map<number, bigint>();
+    columns.set(key, sums);
+    entries += own;
+    return sums;
+  }
+
   return {
-    get: (chunkId, format, column) => sums.get(keyOf(chunkId, format, column)),
-    set: (chunkId, format, column, sum) => sums.set(keyOf(chunkId, format, column), sum),
+    of(format, column) {
+      const key = `${format} ${column}`;
+      const used = columns.get(key);
+      if (used !== undefined) {
+        columns.delete(key);
+        columns.set(key, used);
+      }
+      return {
+        get: (chunkNumber) => columns.get(key)?.get(chunkNumber),
+        set(chunkNumber, sum) {
+          const sums = sumsOf(key);
+          if (sums === undefined || sums.has(chunkNumber) || !makeRoom(1, key)) return;
+          sums.set(chunkNumber, sum);
+          entries++;
+        },
+      };
+    },
   };
 }

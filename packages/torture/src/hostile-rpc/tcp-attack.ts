@@ -1,6 +1,12 @@
 import { constants } from 'node:http2';
 import { connect, type Socket } from 'node:net';
-import { frame, frameFlag, frameType, type ReceivedFrame, readFrames } from './frames.js';
+import {
+  frame,
+  frameFlag,
+  frameType,
+  type ReceivedFrame,
+  readFrames,
+} from '@tally/bench/http2-frames';
 import type { TcpCase } from './hostile-case.js';
 
 /** Longest that the server may take to answer or to close: far more than any case needs. */

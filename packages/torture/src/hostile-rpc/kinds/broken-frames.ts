@@ -1,4 +1,3 @@
-import type { Random } from '../../random.js';
 import {
   callHeaders,
   dataFrames,
@@ -8,7 +7,8 @@ import {
   headersFrame,
   preface,
   uint32,
-} from '../frames.js';
+} from '@tally/bench/http2-frames';
+import type { Random } from '../../random.js';
 import { type Kind, oneOf, randomBytes, type TcpCase } from '../hostile-case.js';
 import { factBody, methodPaths } from '../requests.js';
 

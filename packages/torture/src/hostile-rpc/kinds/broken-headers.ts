@@ -1,4 +1,3 @@
-import type { Random } from '../../random.js';
 import {
   callHeaders,
   dataFrames,
@@ -10,7 +9,8 @@ import {
   headersFrame,
   hpackInteger,
   preface,
-} from '../frames.js';
+} from '@tally/bench/http2-frames';
+import type { Random } from '../../random.js';
 import { type Kind, oneOf, randomBytes, type TcpCase } from '../hostile-case.js';
 import { factBody } from '../requests.js';
 

@@ -1,4 +1,3 @@
-import type { Random } from '../../random.js';
 import {
   callHeaders,
   dataFrames,
@@ -7,7 +6,8 @@ import {
   headersFrame,
   preface,
   uint32,
-} from '../frames.js';
+} from '@tally/bench/http2-frames';
+import type { Random } from '../../random.js';
 import { type Kind, oneOf, type TcpCase } from '../hostile-case.js';
 import { framed, validMessage, validPaths } from '../requests.js';
 

@@ -1,5 +1,5 @@
+import { preface } from '@tally/bench/http2-frames';
 import type { Random } from '../../random.js';
-import { preface } from '../frames.js';
 import { type CallCase, type Kind, oneOf, randomBytes, type TcpCase } from '../hostile-case.js';
 import { anyBody, anyPathOf, headersOf } from '../requests.js';
 
