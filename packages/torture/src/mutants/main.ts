@@ -36,7 +36,8 @@ try {
   console.error(ending.signal.aborted ? 'ended by a signal' : (error as Error).message);
   process.exitCode = 1;
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  // A process that was killed may still write for a moment.
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 });
 }
 
 function namesOf(all: typeof mutants): string {

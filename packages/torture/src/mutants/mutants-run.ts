@@ -59,7 +59,12 @@ export async function runMutants(
       if (!built.isSuccess) return ['cannot be built', built];
       const ended = await check(noticedBy);
       if (ended.isSuccess) return [missed];
-      return [ended.output.includes(noticedBy.finding) ? noticed : 'its check cannot go on', ended];
+      return [
+        stripVTControlCharacters(ended.output).includes(noticedBy.finding)
+          ? noticed
+          : 'its check cannot go on',
+        ended,
+      ];
     } finally {
       await writeFile(target, text);
     }

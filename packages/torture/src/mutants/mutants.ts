@@ -298,12 +298,15 @@ export const mutants: readonly Mutant[] = [
     name: 'a gate that lets everything in',
     file: server('rpc/admission-gate.ts'),
     edits: [['return this.#admittedBytes + bytes <= this.#limits.bytesMax;', 'return bytes >= 0;']],
-    noticedBy: tests('server', 'admission.test.ts', 'a message reserves its own size'),
+    noticedBy: tests('server', 'admission-gate.test.ts', 'messages are let in up to the last byte'),
   },
   {
     name: 'damaged numbers opened',
     file: server('numbers/store.ts'),
     edits: [['  await refuseDamagedFile(folder);\n', '']],
-    noticedBy: tests('server', 'damaged-data.test.ts', 'damaged numbers are refused'),
+    noticedBy: {
+      ...tests('server', 'damaged-data.test.ts', 'damaged numbers are refused'),
+      finding: 'Error: it started',
+    },
   },
 ];
