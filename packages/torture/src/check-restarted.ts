@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { connect } from './connection.js';
 import type { Unanswered } from './expected-numbers.js';
 import { checkColumns, marksInBoth } from './load/check-sums.js';
-import { connect } from './load/connection.js';
 import type { Expected, ServerLife } from './load/server-life.js';
 import { setNumber } from './load/set-numbers.js';
 import { readStoredNumbers } from './stored-numbers.js';

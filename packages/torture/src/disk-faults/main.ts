@@ -37,7 +37,8 @@ const violations = injections.filter((injection) => injection.violations.length 
 console.log('What was said:');
 for (const sentence of sentencesIn(injections)) console.log(`  ${sentence}`);
 console.log(`${injections.length} faults, ${violations.length} with a violation`);
-process.exitCode = violations.length > 0 ? 1 : 0;
+if (injections.length === 0) console.error(`No operation contains "${options.operation}".`);
+process.exitCode = violations.length > 0 || injections.length === 0 ? 1 : 0;
 
 async function injectScenario(name: string, library: string): Promise<void> {
   const done: Injection[] = [];

@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type LaunchedServer, launchServer } from '@tally/server/launch';
+import { type Connection, connect } from '../connection.js';
 import { createFaultPlan, type FaultPlan } from '../file-calls/fault-plan.js';
 import { preloadEnvironment } from '../file-calls/library.js';
 import { check } from '../ledger/check.js';
-import { type Clients, connect, fewThreads } from '../ledger/clients.js';
+import { fewThreads } from '../ledger/few-threads.js';
 import { createLedger, type Ledger } from '../ledger/ledger.js';
 
 /** A data folder, its server with the library preloaded, and all that was ever sent to it. */
@@ -14,7 +15,7 @@ export interface Session {
   readonly ledger: Ledger;
   readonly journal: string;
   readonly dataDir: string;
-  clients(): Clients;
+  clients(): Connection;
   /** Starts a server; throws an Error with what it printed if it does not start. */
   start(): Promise<void>;
   /** Whether the server's process has ended, which it is given time for if `soon`. */
@@ -41,7 +42,7 @@ export async function createSession(folder: string, library: string): Promise<Se
   const ledger = createLedger();
   const env = preloadEnvironment({ library, disk, journal, faultPlan });
   let server: LaunchedServer | undefined;
-  let clients: Clients | undefined;
+  let clients: Connection | undefined;
 
   const isEnded = () =>
     server === undefined || server.process.exitCode !== null || server.process.signalCode !== null;
@@ -62,7 +63,7 @@ export async function createSession(folder: string, library: string): Promise<Se
     clients = connect(server.address);
   }
 
-  function connected(): Clients {
+  function connected(): Connection {
     if (clients === undefined) throw new Error('no server runs');
     return clients;
   }

@@ -1,5 +1,5 @@
+import { type Connection, connect } from '../connection.js';
 import { checkMarksMeanwhile } from '../load/check-sums.js';
-import { type Connection, connect } from '../load/connection.js';
 import { largeChunk } from '../load/make-chunk.js';
 import type { ServerLife } from '../load/server-life.js';
 import { setSomeNumber } from '../load/set-numbers.js';

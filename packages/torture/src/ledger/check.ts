@@ -1,4 +1,4 @@
-import type { Clients } from './clients.js';
+import type { Connection } from '../connection.js';
 import { digitsPerColumn, type Entry } from './ledger.js';
 
 /**
@@ -6,7 +6,7 @@ import { digitsPerColumn, type Entry } from './ledger.js';
  *
  * What was open is settled by what the server shows: from then on it may not change.
  */
-export async function check(clients: Clients, entries: readonly Entry[]): Promise<string[]> {
+export async function check(clients: Connection, entries: readonly Entry[]): Promise<string[]> {
   const faults: string[] = [];
   let sum = 0n;
   for (const [key, ofKey] of groupBy(entries, numberKey)) {
@@ -42,7 +42,7 @@ const factorials = new Map<bigint, number>();
 for (let n = 2, factorial = 2n; n <= 20; n++, factorial *= BigInt(n)) factorials.set(factorial, n);
 
 /** The number called `key`, which only its factorial tells; undefined if there is none. */
-async function shownValue({ numbers }: Clients, key: string): Promise<number | undefined> {
+async function shownValue({ numbers }: Connection, key: string): Promise<number | undefined> {
   const { value, error } = await numbers.fact({ key });
   if (error.startsWith('no number is called')) return undefined;
   const n = factorials.get(value);
@@ -66,7 +66,7 @@ function settleNumber(key: string, shown: number | undefined, entries: readonly 
 }
 
 async function settleColumn(
-  { table }: Clients,
+  { table }: Connection,
   column: string,
   entries: readonly Entry[],
 ): Promise<string[]> {

@@ -1,5 +1,5 @@
 import { ClientError, Status } from 'nice-grpc';
-import type { Clients } from './clients.js';
+import type { Connection } from '../connection.js';
 import { chunkRowValue, type Entry } from './ledger.js';
 
 /** How a chunk is sent: in one message, or in pieces. */
@@ -26,7 +26,7 @@ export interface Reply {
 const answerMs = 60_000;
 
 /** Sends a write, and puts into its entry what the answer promises. */
-export async function send(clients: Clients, entry: Entry, shape = smallChunk): Promise<Reply> {
+export async function send(clients: Connection, entry: Entry, shape = smallChunk): Promise<Reply> {
   const signal = AbortSignal.timeout(answerMs);
   try {
     const error = await call(clients, entry, shape, signal);
@@ -39,7 +39,7 @@ export async function send(clients: Clients, entry: Entry, shape = smallChunk): 
 }
 
 async function call(
-  clients: Clients,
+  clients: Connection,
   { write }: Entry,
   shape: ChunkShape,
   signal: AbortSignal,

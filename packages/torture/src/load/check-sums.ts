@@ -1,6 +1,6 @@
+import type { Connection } from '../connection.js';
 import { markColumn } from '../expected-table.js';
 import { Violation } from '../violation.js';
-import type { Connection } from './connection.js';
 import type { ServerLife } from './server-life.js';
 
 const formats = ['csv', 'parquet'] as const;

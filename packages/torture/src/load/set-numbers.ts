@@ -1,7 +1,7 @@
 import { type ClientError, Status } from 'nice-grpc';
+import type { Connection } from '../connection.js';
 import type { Random } from '../random.js';
 import { Violation } from '../violation.js';
-import type { Connection } from './connection.js';
 import { messageOf, type ServerLife } from './server-life.js';
 
 /** Keys that several connections write all the time, and keys that are hardly ever written twice. */

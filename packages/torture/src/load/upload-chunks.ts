@@ -1,8 +1,8 @@
 import type { UploadRequest } from '@tally/stubs';
+import type { Connection } from '../connection.js';
 import type { TestChunk } from '../expected-table.js';
 import type { Random } from '../random.js';
 import { Violation } from '../violation.js';
-import type { Connection } from './connection.js';
 import { faultyCsv, smallChunk } from './make-chunk.js';
 import type { ServerLife } from './server-life.js';
 

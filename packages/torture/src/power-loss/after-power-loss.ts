@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { type LaunchedServer, launchServer } from '@tally/server/launch';
+import { connect } from '../connection.js';
 import type { FileCall } from '../file-calls/journal.js';
 import { check } from '../ledger/check.js';
-import { connect, fewThreads } from '../ledger/clients.js';
+import { fewThreads } from '../ledger/few-threads.js';
 import { createLedger, type Ledger } from '../ledger/ledger.js';
 import { send } from '../ledger/send.js';
 import type { Mark } from './workload.js';

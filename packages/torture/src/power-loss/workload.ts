@@ -1,10 +1,11 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { launchServer } from '@tally/server/launch';
+import { type Connection, connect } from '../connection.js';
 import { createFaultPlan, type FaultPlan } from '../file-calls/fault-plan.js';
 import { appendMark, type FileCall, parseJournal } from '../file-calls/journal.js';
 import { preloadEnvironment } from '../file-calls/library.js';
-import { type Clients, connect, fewThreads } from '../ledger/clients.js';
+import { fewThreads } from '../ledger/few-threads.js';
 import { createLedger, type Entry, type Ledger, type Write } from '../ledger/ledger.js';
 import { type ChunkShape, type Reply, send, smallChunk } from '../ledger/send.js';
 
@@ -19,7 +20,7 @@ const streamedChunk: ChunkShape = { call: 'streamed', fillerRows: 6000, pieceByt
 const failingSyncs = ['data/numbers/data.mdb', 'data/tmp/*.csv', 'data/tmp/*.parquet'];
 
 interface Recorder {
-  readonly clients: Clients;
+  readonly clients: Connection;
   readonly ledger: Ledger;
   readonly journal: string;
 }

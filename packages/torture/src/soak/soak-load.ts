@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Connection, connect } from '../connection.js';
 import { checkMarksMeanwhile } from '../load/check-sums.js';
-import { type Connection, connect } from '../load/connection.js';
 import { largeChunk, smallChunk } from '../load/make-chunk.js';
 import type { ServerLife } from '../load/server-life.js';
 import { setNumber, setSomeNumber } from '../load/set-numbers.js';

@@ -1,0 +1,2 @@
+/** Flags for a server that starts fast: these runs start hundreds of them. */
+export const fewThreads = ['--table-threads', '3', '--factorial-threads', '1'];
