@@ -32,7 +32,13 @@ export async function makeFolders(folder: string): Promise<readonly string[]> {
   if (await isFolder(folder)) return [];
   const parent = path.dirname(folder);
   const made = parent === folder ? [] : await makeFolders(parent);
-  await mkdir(folder, { mode: 0o700 });
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    // Another process, which may be a server that starts too, was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return made;
+  }
   return [...made, folder];
 }
 

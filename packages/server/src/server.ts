@@ -31,8 +31,8 @@ interface Part {
  * Starts a server and resolves once it listens, its data is open and it is warmed up.
  *
  * The port is bound first, so that a second server on it fails before it touches the data; then the
- * data folder is locked, until all is closed. Calls that come meanwhile wait for the rest. When `ending` is aborted, what is left of the
- * warm-up is left out. Throws StartError.
+ * data folder is locked, until all is closed. Calls that come meanwhile wait for the rest. When
+ * `ending` is aborted, what is left of the warm-up is left out. Throws StartError.
  */
 export async function startServer(
   config: Config,

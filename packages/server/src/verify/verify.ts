@@ -15,14 +15,12 @@ import { createQuarantine } from './quarantine.js';
 import { createFindings, type Report } from './report.js';
 import { openScratch } from './scratch.js';
 import { withSoleUse } from './sole-use.js';
-import { VerifyError } from './verify-error.js';
-
-export { VerifyError };
-
 import { checkTable } from './table-check.js';
+import { VerifyError } from './verify-error.js';
 
 export type { VerifyProgress } from './context.js';
 export { isWell, type Problem, type ProblemKind, type Report } from './report.js';
+export { VerifyError } from './verify-error.js';
 
 export interface VerifyOptions {
   /** Moves what is provably incomplete to `quarantine/`. Default: nothing is changed. */
