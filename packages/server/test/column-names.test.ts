@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LaunchedServer, launchServer } from '../dist/launch.js';
-import { type Connection, connect, withServer } from './server.js';
+import { describe, expect, test } from 'vitest';
+import { sharedServer, withServer } from './server.js';
 import { keep, sumOf } from './table-calls.js';
 import {
   type DeltaChunk,
@@ -73,21 +72,11 @@ const csvOf = (columns: readonly string[], ...rows: readonly (readonly unknown[]
     .join('');
 
 describe('names are exact', () => {
-  let server: LaunchedServer;
-  let connection: Connection;
-
-  beforeAll(async () => {
-    server = await launchServer();
-    connection = connect(server);
-  });
-  afterAll(async () => {
-    connection.close();
-    await server.stop();
-  });
+  const shared = sharedServer();
 
   /** Every field is one that Delta Lake takes at reader version 1. */
   async function expectDeltaNames(): Promise<void> {
-    const { fields } = await readDeltaTable(server.dataDir);
+    const { fields } = await readDeltaTable(shared.server.dataDir);
     const names = fields.map(({ name }) => name.toLowerCase());
     expect(new Set(names).size).toBe(names.length);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
@@ -95,7 +84,7 @@ describe('names are exact', () => {
   }
 
   test.each(headers)('$name', async ({ columns }) => {
-    const { table } = connection;
+    const { table } = shared.connection;
     const before = await Promise.all(columns.map((column) => sumOf(table, column)));
     const values = columns.map((_, i) => BigInt(i + 1) * 1000n);
     await keep(table, csvOf(columns, values), csvOf(columns.toReversed(), values.toReversed()));
@@ -105,7 +94,7 @@ describe('names are exact', () => {
     }
 
     await expectDeltaNames();
-    const { fields, chunks } = await readDeltaTable(server.dataDir);
+    const { fields, chunks } = await readDeltaTable(shared.server.dataDir);
     const chunk = chunks.at(-2) as DeltaChunk;
     expect([...chunk.fields.keys()]).toEqual(columns);
     // Two readers that know nothing of the names to clients find each value in its field.

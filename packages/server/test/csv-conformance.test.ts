@@ -1,10 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LaunchedServer, launchServer } from '../dist/launch.js';
+import { describe, expect, test } from 'vitest';
 import { readCsv, textsOf } from './read-csv.js';
-import { type Connection, connect } from './server.js';
+import { sharedServer } from './server.js';
 import { keep, sumOf } from './table-calls.js';
 import { readDeltaTable, readWithDuckDb } from './table-files.js';
 
@@ -43,21 +42,11 @@ describe('CsvReader reads what the suite says is in', () => {
 });
 
 describe('an upload keeps what the suite says is in', () => {
-  let server: LaunchedServer;
-  let connection: Connection;
-
-  beforeAll(async () => {
-    server = await launchServer();
-    connection = connect(server);
-  });
-  afterAll(async () => {
-    connection.close();
-    await server.stop();
-  });
+  const shared = sharedServer();
 
   test.each(files)('$name', async ({ csv, rows }) => {
-    await keep(connection.table, csv);
-    const { chunks } = await readDeltaTable(server.dataDir);
+    await keep(shared.connection.table, csv);
+    const { chunks } = await readDeltaTable(shared.server.dataDir);
     const chunk = chunks.at(-1);
     expect(readFileSync(chunk?.csvPath ?? '')).toEqual(csv);
     const columns = await readWithDuckDb(chunk?.parquetPath ?? '');
@@ -73,11 +62,11 @@ describe('an upload keeps what the suite says is in', () => {
 
   test('and its integers are summed across all files', async () => {
     // Column a of nine files, `Once upon a time` in two of them: the first such chunk is named.
-    expect(await sumOf(connection.table, 'a')).toMatch(
+    expect(await sumOf(shared.connection.table, 'a')).toMatch(
       /^column "a" cannot be summed: in chunk 7, line 3: "Once upon \\na time" is not/,
     );
-    expect(await sumOf(connection.table, 'zip')).toBe(8123n);
-    expect(await sumOf(connection.table, 'key')).toBe(1n);
-    expect(await sumOf(connection.table, 'Contact Phone Number')).toBe(2095257564n);
+    expect(await sumOf(shared.connection.table, 'zip')).toBe(8123n);
+    expect(await sumOf(shared.connection.table, 'key')).toBe(1n);
+    expect(await sumOf(shared.connection.table, 'Contact Phone Number')).toBe(2095257564n);
   });
 });

@@ -1,26 +1,15 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type LaunchedServer, launchServer } from '../dist/launch.js';
-import { type Connection, connect, withServer } from './server.js';
+import { expect, test } from 'vitest';
+import { sharedServer, withServer } from './server.js';
 import { keep, sumOf } from './table-calls.js';
 
 const int64Max = 2n ** 63n - 1n;
 const int64Min = -(2n ** 63n);
 
-let server: LaunchedServer;
-let connection: Connection;
-
-beforeAll(async () => {
-  server = await launchServer();
-  connection = connect(server);
-});
-afterAll(async () => {
-  connection.close();
-  await server.stop();
-});
+const shared = sharedServer();
 
 test('sums are exact beyond int64 on the way, but the total must be within it', async () => {
-  const { table } = connection;
+  const { table } = shared.connection;
   await keep(table, `x\n${int64Max}\n${int64Max}\n${int64Max}\n`, `x\n1\n`);
   const past = (total: bigint) => `the total of "x" is ${total}, which is past int64`;
   expect(await sumOf(table, 'x')).toBe(past(3n * int64Max + 1n));
@@ -43,7 +32,7 @@ test('sums are exact for any integers, nulls among them, in any number of chunks
     fc.bigInt({ min: -9n, max: 9n }),
   );
   const chunk = fc.array(fc.option(integer), { maxLength: 40 });
-  const { table } = connection;
+  const { table } = shared.connection;
   let columns = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(chunk, { minLength: 1, maxLength: 5 }), async (chunks) => {
@@ -59,7 +48,7 @@ test('sums are exact for any integers, nulls among them, in any number of chunks
 });
 
 test('sums are exact for a chunk of many rows and more than one batch, with nulls at both ends', async () => {
-  const { table } = connection;
+  const { table } = shared.connection;
   const rows = 200_001;
   const value = (i: number) => (i % 7 === 0 ? null : BigInt(i - 100_000) * 92_233_720_368n);
   const values = Array.from({ length: rows }, (_, i) => value(i));

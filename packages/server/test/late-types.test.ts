@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type LaunchedServer, launchServer } from '../dist/launch.js';
-import { type Connection, connect } from './server.js';
+import { expect, test } from 'vitest';
+import { sharedServer } from './server.js';
 import { keep, sumOf } from './table-calls.js';
 import {
   type Columns,
@@ -59,17 +58,7 @@ const titled = pairs.map((pair) => ({
   title: `${pair.first.type} and later ${pair.later.type}`,
 }));
 
-let server: LaunchedServer;
-let connection: Connection;
-
-beforeAll(async () => {
-  server = await launchServer();
-  connection = connect(server);
-});
-afterAll(async () => {
-  connection.close();
-  await server.stop();
-});
+const shared = sharedServer();
 
 /** Keeps a file whose column `name` has these texts; resolves to its field's type and values. */
 async function uploaded(
@@ -77,8 +66,8 @@ async function uploaded(
   texts: readonly string[],
   read: (file: string) => Promise<Columns>,
 ) {
-  await keep(connection.table, csvOf(name, texts));
-  const { chunks, fields } = await readDeltaTable(server.dataDir);
+  await keep(shared.connection.table, csvOf(name, texts));
+  const { chunks, fields } = await readDeltaTable(shared.server.dataDir);
   const chunk = chunks.at(-1);
   const columns = await read(chunk?.parquetPath ?? '');
   const field = chunk?.fields.get(name) ?? null;
@@ -98,11 +87,11 @@ test.each(titled)('$title: the type is that of all values', async ({ first, late
   const early = await uploaded(`${title} (turned round)`, [...tail, ...head], readWithHyparquet);
   expect(early).toEqual({ type, values: [...valuesOf(tail), ...valuesOf(head)] });
 
-  const total = await sumOf(connection.table, title);
+  const total = await sumOf(shared.connection.table, title);
   if (type !== 'long' && type !== 'null') expect(total).toMatch(/cannot be summed/);
   else {
     const sum = late.values?.reduce((all: bigint, value) => all + BigInt(value ?? 0), 0n);
     expect(total).toBe(sum);
-    expect(await sumOf(connection.table, `${title} (turned round)`)).toBe(sum);
+    expect(await sumOf(shared.connection.table, `${title} (turned round)`)).toBe(sum);
   }
 });

@@ -1,22 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type LaunchedServer, launchServer } from '../dist/launch.js';
-import { type Connection, connect } from './server.js';
+import { expect, test } from 'vitest';
+import { sharedServer } from './server.js';
 import { keep } from './table-calls.js';
 import { readDeltaTable, readFooter, readWithDuckDb, readWithHyparquet } from './table-files.js';
 
 // The pages that Tally encodes itself, read by others.
 
-let server: LaunchedServer;
-let connection: Connection;
-
-beforeAll(async () => {
-  server = await launchServer();
-  connection = connect(server);
-});
-afterAll(async () => {
-  connection.close();
-  await server.stop();
-});
+const shared = sharedServer();
 
 type Column = readonly (bigint | null)[];
 
@@ -26,8 +15,8 @@ async function checkReaders(columns: ReadonlyMap<string, Column>): Promise<void>
   const lines = Array.from({ length: rows }, (_, row) =>
     [...columns.values()].map((column) => column[row] ?? '').join(),
   );
-  await keep(connection.table, `${[...columns.keys()].join()}\n${lines.join('\n')}\n`);
-  const { chunks } = await readDeltaTable(server.dataDir);
+  await keep(shared.connection.table, `${[...columns.keys()].join()}\n${lines.join('\n')}\n`);
+  const { chunks } = await readDeltaTable(shared.server.dataDir);
   const file = chunks.at(-1)?.parquetPath ?? '';
   expect(await readWithDuckDb(file)).toEqual(columns);
   expect(await readWithHyparquet(file)).toEqual(columns);

@@ -13,6 +13,7 @@ import {
   TableServiceDefinition,
 } from '@tally/stubs';
 import { createChannel, createClient } from 'nice-grpc';
+import { afterAll, beforeAll } from 'vitest';
 import { type LaunchedServer, type LaunchOptions, launchServer } from '../dist/launch.js';
 
 /** Typed clients of one server, over a TCP connection of their own. */
@@ -57,6 +58,31 @@ export async function withServer<T>(
     connection.close();
     await server.stop();
   }
+}
+
+/** One server, with fewer threads, and a connection to it, for all tests of a group. */
+export function sharedServer(options: LaunchOptions = {}): {
+  readonly server: LaunchedServer;
+  readonly connection: Connection;
+} {
+  let server: LaunchedServer;
+  let connection: Connection;
+  beforeAll(async () => {
+    server = await launchServer({ ...options, env: { ...fewerThreads, ...options.env } });
+    connection = connect(server);
+  });
+  afterAll(async () => {
+    connection.close();
+    await server.stop();
+  });
+  return {
+    get server() {
+      return server;
+    },
+    get connection() {
+      return connection;
+    },
+  };
 }
 
 /** Sends a signal to a server process and resolves to its exit code, or to the signal that ended it. */

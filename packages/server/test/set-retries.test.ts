@@ -1,10 +1,9 @@
 import { open } from 'lmdb';
 import { type ClientError, Status } from 'nice-grpc';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type LaunchedServer, launchServer } from '../dist/launch.js';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type NumberStore, openNumberStore } from '../src/numbers/store.js';
 import { badKeys, dyingBeforeReply, keyed } from './keyed-calls.js';
-import { type Connection, connect, withFolder, withServer } from './server.js';
+import { type Connection, sharedServer, withFolder, withServer } from './server.js';
 
 const int64Max = 2n ** 63n - 1n;
 
@@ -19,20 +18,11 @@ async function failureOf(call: Promise<unknown>): Promise<ClientError> {
 }
 
 describe('a set with an idempotency key', () => {
-  let server: LaunchedServer;
-  let connection: Connection;
-  beforeAll(async () => {
-    server = await launchServer();
-    connection = connect(server);
-  });
-  afterAll(async () => {
-    connection.close();
-    await server.stop();
-  });
+  const shared = sharedServer();
 
   const set = (key: string, value: bigint, idempotencyKey?: string) => {
     const call = idempotencyKey === undefined ? undefined : keyed(idempotencyKey);
-    return connection.numbers
+    return shared.connection.numbers
       .setNum({ key, value }, call)
       .then(({ total }) => ({ total, isReplay: call?.isReplay() ?? false }));
   };
@@ -66,14 +56,17 @@ describe('a set with an idempotency key', () => {
       ),
     );
     expect((await set('c', 1n)).total).toBe(total);
-    expect((await connection.numbers.fact({ key: 'd' })).error).toMatch(/^no number is called "d"/);
+    expect((await shared.connection.numbers.fact({ key: 'd' })).error).toMatch(
+      /^no number is called "d"/,
+    );
   });
 
   test('that was refused is refused again, also when there is room', async () => {
     const { total } = await set('e', 0n);
     await set('e', int64Max - total);
     const call = keyed('no-room');
-    const refused = () => failureOf(connection.numbers.setNum({ key: 'f', value: 1n }, call));
+    const refused = () =>
+      failureOf(shared.connection.numbers.setNum({ key: 'f', value: 1n }, call));
     const sentence = expect.stringMatching(/^setting "f" to 1 would take the total past int64/);
     expect(await refused()).toMatchObject(failure(Status.OUT_OF_RANGE, sentence));
     expect(call.isReplay()).toBe(false);

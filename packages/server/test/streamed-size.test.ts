@@ -1,10 +1,9 @@
 import { UploadRequest } from '@tally/stubs';
 import { Status } from 'nice-grpc';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LaunchedServer, launchServer } from '../dist/launch.js';
+import { describe, expect, test } from 'vitest';
 import { keyed } from './keyed-calls.js';
 import { frameTypes, resetHoldingProxy, type SeenFrame } from './reset-holding-proxy.js';
-import { type Connection, connect, eventually } from './server.js';
+import { connect, eventually, sharedServer } from './server.js';
 import { sumOf } from './table-calls.js';
 import { listTableFiles } from './table-files.js';
 
@@ -21,16 +20,7 @@ const notSaid = 'csv_bytes_total_follows is true, but csv_bytes_total has not co
 
 const refused = (details: string) => ({ code: Status.INVALID_ARGUMENT, details });
 
-let server: LaunchedServer;
-let connection: Connection;
-beforeAll(async () => {
-  server = await launchServer();
-  connection = connect(server);
-});
-afterAll(async () => {
-  connection.close();
-  await server.stop();
-});
+const shared = sharedServer();
 
 describe('a stream that is cancelled, and whose end comes before its reset', () => {
   const isReset = ({ from, type }: SeenFrame) =>
@@ -42,7 +32,7 @@ describe('a stream that is cancelled, and whose end comes before its reset', () 
 
   /** Streams a file, cancels the call without ending it, and waits for the server's answer. */
   async function cancelUnseen(first: Message): Promise<void> {
-    const proxy = await resetHoldingProxy(server.port);
+    const proxy = await resetHoldingProxy(shared.server.port);
     const { streamed, close } = connect(proxy);
     const seen = (which: (frame: SeenFrame) => boolean) =>
       eventually(async () => proxy.seen.some(which));
@@ -67,17 +57,17 @@ describe('a stream that is cancelled, and whose end comes before its reset', () 
 
   test('is taken for a whole file if it says nothing of its size', async () => {
     await cancelUnseen({ csvData: Buffer.from('silent\n1\n') });
-    expect(await sumOf(connection.table, 'silent')).toBe(1n);
+    expect(await sumOf(shared.connection.table, 'silent')).toBe(1n);
   });
 
   test.each([
     { what: 'its size', said: { csvBytesTotal: 9n } },
     { what: 'that its size follows', said: { csvBytesTotalFollows: true } },
   ])('keeps nothing if it has said $what', async ({ said }) => {
-    const before = await listTableFiles(server.dataDir);
+    const before = await listTableFiles(shared.server.dataDir);
     await cancelUnseen({ csvData: Buffer.from('cut\n1\n'), ...said });
-    expect(await listTableFiles(server.dataDir)).toEqual(before);
-    expect(await sumOf(connection.table, 'cut')).toBe(0n);
+    expect(await listTableFiles(shared.server.dataDir)).toEqual(before);
+    expect(await sumOf(shared.connection.table, 'cut')).toBe(0n);
   });
 });
 
@@ -98,7 +88,7 @@ describe('a stream that says the size of its file', () => {
     { where: 'before it promises', parts: [total, { csvData: csv, ...follows }] },
     { where: 'nowhere', parts: [{ csvData: csv, csvBytesTotalFollows: false }] },
   ])('is kept: $where', async ({ parts }) => {
-    const reply = await connection.streamed.upload(messages(...parts));
+    const reply = await shared.connection.streamed.upload(messages(...parts));
     expect(reply).toEqual({ error: '', rows: 1n, csvBytes: 7n });
   });
 
@@ -108,17 +98,17 @@ describe('a stream that says the size of its file', () => {
     { what: 'no bytes', size: 0n },
     { what: 'the most of int64', size: 2n ** 63n - 1n },
   ])('is refused, and nothing is kept: $what', async ({ size }) => {
-    const before = await listTableFiles(server.dataDir);
+    const before = await listTableFiles(shared.server.dataDir);
     const refusal = refused(cutShort(`csv_bytes_total is ${size}`, 7));
     const said = { csvBytesTotal: size };
     for (const parts of [
       [{ csvData: head, ...said }, { csvData: tail }],
       [follows, { csvData: csv }, said],
     ]) {
-      const reply = connection.streamed.upload(messages(...parts));
+      const reply = shared.connection.streamed.upload(messages(...parts));
       await expect(reply).rejects.toMatchObject(refusal);
     }
-    expect(await listTableFiles(server.dataDir)).toEqual(before);
+    expect(await listTableFiles(shared.server.dataDir)).toEqual(before);
   });
 
   test.each([
@@ -128,14 +118,16 @@ describe('a stream that says the size of its file', () => {
     // Its open quote is no fault of the file's.
     { csv: 'size\n"', said: { csvBytesTotal: 7n }, details: cutShort('csv_bytes_total is 7', 6) },
   ])('is refused if it ends too early: $said after "$csv"', async ({ csv, said, details }) => {
-    const before = await listTableFiles(server.dataDir);
-    const reply = connection.streamed.upload(messages({ csvData: Buffer.from(csv), ...said }));
+    const before = await listTableFiles(shared.server.dataDir);
+    const reply = shared.connection.streamed.upload(
+      messages({ csvData: Buffer.from(csv), ...said }),
+    );
     await expect(reply).rejects.toMatchObject(refused(details));
-    expect(await listTableFiles(server.dataDir)).toEqual(before);
+    expect(await listTableFiles(shared.server.dataDir)).toEqual(before);
   });
 
   test('gets the answer to an empty file for one of 0 bytes', async () => {
-    const { error } = await connection.streamed.upload(messages({ csvBytesTotal: 0n }));
+    const { error } = await shared.connection.streamed.upload(messages({ csvBytesTotal: 0n }));
     expect(error).toBe('line 1: the file is empty: a CSV file begins with a header line');
   });
 
@@ -151,20 +143,20 @@ describe('a stream that says the size of its file', () => {
       details: 'csv_bytes_total is 7 in one message and 8 in a later one: a file has one size',
     },
   ])('is refused at once with $what, and nothing is kept', async ({ parts, details }) => {
-    const before = await listTableFiles(server.dataDir);
+    const before = await listTableFiles(shared.server.dataDir);
     const cancel = new AbortController();
     async function* neverEnding() {
       yield* messages({ csvData: csv }, ...parts);
       await new Promise((_, reject) => cancel.signal.addEventListener('abort', reject));
     }
-    const reply = connection.streamed.upload(neverEnding());
+    const reply = shared.connection.streamed.upload(neverEnding());
     await expect(reply).rejects.toMatchObject(refused(details));
     cancel.abort();
-    expect(await listTableFiles(server.dataDir)).toEqual(before);
+    expect(await listTableFiles(shared.server.dataDir)).toEqual(before);
   });
 
   test('is refused though it was converted while it came', async () => {
-    const before = await listTableFiles(server.dataDir);
+    const before = await listTableFiles(shared.server.dataDir);
     const piece = { csvData: Buffer.from('1\n'.repeat(500_000)) };
     const bytes = 6 + 12_000_000;
     const large = (size: number) =>
@@ -172,12 +164,12 @@ describe('a stream that says the size of its file', () => {
         { csvData: Buffer.from('large\n'), csvBytesTotal: BigInt(size) },
         ...Array(12).fill(piece),
       );
-    await expect(connection.streamed.upload(large(bytes + 1))).rejects.toMatchObject(
+    await expect(shared.connection.streamed.upload(large(bytes + 1))).rejects.toMatchObject(
       refused(cutShort(`csv_bytes_total is ${bytes + 1}`, bytes)),
     );
-    expect(await listTableFiles(server.dataDir)).toEqual(before);
-    expect((await connection.streamed.upload(large(bytes))).rows).toBe(6_000_000n);
-    expect(await sumOf(connection.table, 'large')).toBe(6_000_000n);
+    expect(await listTableFiles(shared.server.dataDir)).toEqual(before);
+    expect((await shared.connection.streamed.upload(large(bytes))).rows).toBe(6_000_000n);
+    expect(await sumOf(shared.connection.table, 'large')).toBe(6_000_000n);
   });
 
   test('leaves its idempotency key free when it is cut short', async () => {
@@ -186,7 +178,10 @@ describe('a stream that says the size of its file', () => {
     const said = { csvBytesTotal: 10n };
     const send = async (csvData: Buffer) => {
       const call = keyed(key);
-      const { rows } = await connection.streamed.upload(messages({ csvData, ...said }), call);
+      const { rows } = await shared.connection.streamed.upload(
+        messages({ csvData, ...said }),
+        call,
+      );
       return { rows, isReplay: call.isReplay() };
     };
     const refusal = refused(cutShort('csv_bytes_total is 10', 8));
@@ -194,6 +189,6 @@ describe('a stream that says the size of its file', () => {
     expect(await send(whole)).toEqual({ rows: 2n, isReplay: false });
     await expect(send(whole.subarray(0, 8))).rejects.toMatchObject(refusal);
     expect(await send(whole)).toEqual({ rows: 2n, isReplay: true });
-    expect(await sumOf(connection.table, 'keyed')).toBe(3n);
+    expect(await sumOf(shared.connection.table, 'keyed')).toBe(3n);
   });
 });

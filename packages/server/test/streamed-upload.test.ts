@@ -4,10 +4,10 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import path from 'node:path';
 import { type TableServiceClient, UploadRequest } from '@tally/stubs';
 import { type ClientError, Status } from 'nice-grpc';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type LaunchedServer, launchServer } from '../dist/launch.js';
 import { numberOptions } from '../src/config.js';
-import { type Connection, connect, eventually, withFolder, withServer } from './server.js';
+import { connect, eventually, sharedServer, withFolder, withServer } from './server.js';
 import { keep, piecesOf, sumOf, upload } from './table-calls.js';
 import { listTableFiles, readDeltaTable, tableFolders } from './table-files.js';
 
@@ -58,17 +58,7 @@ const eventuallySpooled = (server: LaunchedServer, files: number) =>
 const manyRows = '7\n'.repeat(150_000);
 
 describe('one server, one file after the other', () => {
-  let server: LaunchedServer;
-  let connection: Connection;
-
-  beforeAll(async () => {
-    server = await launchServer({ args: ['--message-bytes-max', '131072'] });
-    connection = connect(server);
-  });
-  afterAll(async () => {
-    connection.close();
-    await server.stop();
-  });
+  const shared = sharedServer({ args: ['--message-bytes-max', '131072'] });
 
   describe.each([
     { name: 'a file', csv: 'a,b\n1,2\n3,4\n', rows: 2n },
@@ -85,9 +75,9 @@ describe('one server, one file after the other', () => {
     { name: 'a quote that is not closed', csv: 'a,b\n1,"2\n', rows: 0n },
   ])('$name gets the answer of the unary call', ({ csv, rows }) => {
     test.each([1000, 60_000])('in pieces of %i bytes', async (bytes) => {
-      const { table, streamed } = connection;
+      const { table, streamed } = shared.connection;
       const error = await upload(table, csv);
-      const before = await listTableFiles(server.dataDir);
+      const before = await listTableFiles(shared.server.dataDir);
       const sum = BigInt(await sumOf(table, 'a'));
 
       const reply = await streamed.upload(piecesOf(csv, bytes));
@@ -95,14 +85,14 @@ describe('one server, one file after the other', () => {
       const isKept = reply.error === '';
       expect(reply.rows).toBe(rows);
       expect(reply.csvBytes).toBe(isKept ? BigInt(csv.length) : 0n);
-      const after = await listTableFiles(server.dataDir);
+      const after = await listTableFiles(shared.server.dataDir);
       expect(after.spool).toEqual([]);
       if (!isKept) {
         expect(reply.error).toMatch(/^line \d+/);
         expect(after).toEqual(before);
         return;
       }
-      const { chunks } = await readDeltaTable(server.dataDir);
+      const { chunks } = await readDeltaTable(shared.server.dataDir);
       const { csvPath = '' } = chunks.at(-1) ?? {};
       expect(await readFile(csvPath)).toEqual(Buffer.from(csv));
       expect(BigInt(await sumOf(table, 'a')) - sum).toBe(rows === 2n ? 4n : rows);
@@ -116,7 +106,7 @@ describe('one server, one file after the other', () => {
   const intricateSum = 9_007_199_254_740_992n;
 
   test('a piece may end at any byte', async () => {
-    const { table, streamed } = connection;
+    const { table, streamed } = shared.connection;
     for (let at = 0; at <= intricate.length; at++) {
       const pieces = [intricate.subarray(0, at), intricate.subarray(at)];
       expect(await streamed.upload(messages(pieces)), `cut at ${at}`).toEqual({
@@ -129,7 +119,7 @@ describe('one server, one file after the other', () => {
   });
 
   test('a client may send one byte per message, and empty messages', async () => {
-    const { table, streamed } = connection;
+    const { table, streamed } = shared.connection;
     const csv = `single\n${'3\n'.repeat(5000)}`;
     expect((await streamed.upload(piecesOf(csv, 1))).error).toBe('');
     expect(await sumOf(table, 'single')).toBe(15_000n);
@@ -140,7 +130,7 @@ describe('one server, one file after the other', () => {
   });
 
   test.each([0, 3])('%i pieces without a byte are an empty file', async (pieces) => {
-    const { table, streamed } = connection;
+    const { table, streamed } = shared.connection;
     const { error } = await streamed.upload(
       messages(Array.from({ length: pieces }, () => new Uint8Array())),
     );
@@ -149,8 +139,8 @@ describe('one server, one file after the other', () => {
   });
 
   test('a piece past the size of a message is refused, whatever was sent before it', async () => {
-    const { table, streamed } = connection;
-    const before = await listTableFiles(server.dataDir);
+    const { table, streamed } = shared.connection;
+    const before = await listTableFiles(shared.server.dataDir);
     const pieces = [Buffer.from('large\n1\n'), Buffer.from('2\n'.repeat(70_000))];
     await expect(streamed.upload(messages(pieces))).rejects.toMatchObject({
       code: Status.RESOURCE_EXHAUSTED,
@@ -162,7 +152,7 @@ describe('one server, one file after the other', () => {
   });
 
   test('several streams at once are kept one by one, however their pieces mix', async () => {
-    const { table, streamed } = connection;
+    const { table, streamed } = shared.connection;
     const streams = Array.from({ length: 8 }, () => openStream(streamed));
     for (const { send } of streams) send('mixed\n');
     for (let piece = 1; piece <= 50; piece++) {
@@ -177,9 +167,9 @@ describe('one server, one file after the other', () => {
 
   /** The spool gets empty, and the next upload finds the table as it was. */
   async function expectNothingKept(before: Awaited<ReturnType<typeof listTableFiles>>) {
-    await eventuallySpooled(server, 0);
-    await keep(connection.table, 'next\n1\n');
-    const { csv, parquet, log, spool } = await listTableFiles(server.dataDir);
+    await eventuallySpooled(shared.server, 0);
+    await keep(shared.connection.table, 'next\n1\n');
+    const { csv, parquet, log, spool } = await listTableFiles(shared.server.dataDir);
     expect(csv).toHaveLength(before.csv.length + 1);
     expect(parquet).toHaveLength(before.parquet.length + 1);
     expect(log).toHaveLength(before.log.length + 1);
@@ -187,16 +177,16 @@ describe('one server, one file after the other', () => {
   }
 
   test('a call that the client cancels keeps nothing of what was sent', async () => {
-    const before = await listTableFiles(server.dataDir);
-    const stream = openStream(connection.streamed);
+    const before = await listTableFiles(shared.server.dataDir);
+    const stream = openStream(shared.connection.streamed);
     stream.send(`cut\n`);
     for (let sent = 0; sent < 2 * gatherBytes; sent += 60_000)
       stream.send(manyRows.slice(0, 60_000));
-    await eventuallySpooled(server, 1);
+    await eventuallySpooled(shared.server, 1);
     stream.cancel();
     await expect(stream.reply).rejects.toMatchObject({ name: 'AbortError' });
     await expectNothingKept(before);
-    expect(await sumOf(connection.table, 'cut')).toBe(0n);
+    expect(await sumOf(shared.connection.table, 'cut')).toBe(0n);
   });
 
   test.each([
@@ -213,9 +203,11 @@ describe('one server, one file after the other', () => {
     },
     { how: 'past its deadline', end: () => {}, timeout: '1S' },
   ])('a call that is $how keeps nothing of what was sent', async ({ end, timeout }) => {
-    const before = await listTableFiles(server.dataDir);
-    const socket = connectTcp(server.port, '127.0.0.1');
-    const session = connectHttp2(`http://${server.address}`, { createConnection: () => socket });
+    const before = await listTableFiles(shared.server.dataDir);
+    const socket = connectTcp(shared.server.port, '127.0.0.1');
+    const session = connectHttp2(`http://${shared.server.address}`, {
+      createConnection: () => socket,
+    });
     session.on('error', () => {});
     const call = session.request({
       ':method': 'POST',
@@ -227,10 +219,10 @@ describe('one server, one file after the other', () => {
     call.on('error', () => {});
     const csv = `cut\n${manyRows}`;
     for (let at = 0; at < csv.length; at += 50_000) call.write(frame(csv.slice(at, at + 50_000)));
-    await eventuallySpooled(server, 1);
+    await eventuallySpooled(shared.server, 1);
     end(call, socket);
     await expectNothingKept(before);
-    expect(await sumOf(connection.table, 'cut')).toBe(0n);
+    expect(await sumOf(shared.connection.table, 'cut')).toBe(0n);
     session.destroy();
   });
 });

@@ -2,9 +2,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { UploadReq } from '@tally/stubs';
 import { Status } from 'nice-grpc';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LaunchedServer, launchServer } from '../dist/launch.js';
-import { type Connection, connect, withFolder, withServer } from './server.js';
+import { describe, expect, test } from 'vitest';
+import { sharedServer, withFolder, withServer } from './server.js';
 import { keep, piecesOf, sumOf, upload } from './table-calls.js';
 
 const MiB = 1024 * 1024;
@@ -109,20 +108,10 @@ describe.each([
     limits: { columns: 3, nameBytes: 20, fieldBytes: 1024 },
   },
 ])('a limit holds at its edge, and one past it there is a sentence: $which', ({ args, limits }) => {
-  let server: LaunchedServer;
-  let connection: Connection;
-
-  beforeAll(async () => {
-    server = await launchServer({ args });
-    connection = connect(server);
-  });
-  afterAll(async () => {
-    connection.close();
-    await server.stop();
-  });
+  const shared = sharedServer({ args });
 
   test.each(edges(limits))('$name', async ({ fits, over, error, column, sum }) => {
-    const { table } = connection;
+    const { table } = shared.connection;
     expect(await upload(table, over)).toBe(error);
     expect(await sumOf(table, column)).toBe(0n);
     await keep(table, fits);

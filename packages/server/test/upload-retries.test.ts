@@ -1,10 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { UploadRequest } from '@tally/stubs';
 import { type ClientError, Status } from 'nice-grpc';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type LaunchedServer, launchServer } from '../dist/launch.js';
+import { describe, expect, test } from 'vitest';
 import { badKeys, dyingBeforeReply, hoursAhead, keyed } from './keyed-calls.js';
-import { type Connection, connect, withFolder, withServer } from './server.js';
+import { type Connection, sharedServer, withFolder, withServer } from './server.js';
 import { keep, piecesOf, sumOf } from './table-calls.js';
 import { listTableFiles, readDeltaTable, tableFolders } from './table-files.js';
 
@@ -29,38 +28,29 @@ const otherFile = (key: string) =>
   `the idempotency key "${key}" was used for another file: each file needs a key of its own`;
 
 describe('an upload with an idempotency key', () => {
-  let server: LaunchedServer;
-  let connection: Connection;
-  beforeAll(async () => {
-    server = await launchServer();
-    connection = connect(server);
-  });
-  afterAll(async () => {
-    connection.close();
-    await server.stop();
-  });
+  const shared = sharedServer();
 
   test('is kept once, however often it comes, by whichever call', async () => {
     const csv = 'once,note\n1,a\n2,b\n';
-    expect(await upload(connection, csv, 'once')).toEqual(kept);
-    expect(await upload(connection, csv, 'once')).toEqual(replayed);
+    expect(await upload(shared.connection, csv, 'once')).toEqual(kept);
+    expect(await upload(shared.connection, csv, 'once')).toEqual(replayed);
     const answer = { error: '', rows: 2n, csvBytes: 18n };
-    expect(await stream(connection, csv, 'once')).toEqual({ ...answer, isReplay: true });
-    expect(await stream(connection, csv, 'again')).toEqual({ ...answer, isReplay: false });
-    expect(await stream(connection, csv, 'again')).toEqual({ ...answer, isReplay: true });
-    expect(await sumOf(connection.table, 'once')).toBe(6n);
+    expect(await stream(shared.connection, csv, 'once')).toEqual({ ...answer, isReplay: true });
+    expect(await stream(shared.connection, csv, 'again')).toEqual({ ...answer, isReplay: false });
+    expect(await stream(shared.connection, csv, 'again')).toEqual({ ...answer, isReplay: true });
+    expect(await sumOf(shared.connection.table, 'once')).toBe(6n);
   });
 
   test('is kept once when it comes 20 times at once', async () => {
     const csv = `many\n${'1\n'.repeat(1000)}`;
-    const before = await listTableFiles(server.dataDir);
+    const before = await listTableFiles(shared.server.dataDir);
     const answers = await Promise.all(
-      Array.from({ length: 20 }, () => upload(connection, csv, 'twenty')),
+      Array.from({ length: 20 }, () => upload(shared.connection, csv, 'twenty')),
     );
     expect(answers.filter(({ isReplay }) => !isReplay)).toEqual([kept]);
     expect(answers.filter(({ isReplay }) => isReplay)).toEqual(Array(19).fill(replayed));
-    expect(await sumOf(connection.table, 'many')).toBe(1000n);
-    const after = await listTableFiles(server.dataDir);
+    expect(await sumOf(shared.connection.table, 'many')).toBe(1000n);
+    const after = await listTableFiles(shared.server.dataDir);
     expect(after.csv).toHaveLength(before.csv.length + 1);
     expect(after.spool).toEqual([]);
   });
@@ -68,51 +58,53 @@ describe('an upload with an idempotency key', () => {
   test('may be of many files at once, each with its key', async () => {
     const each = Array.from({ length: 20 }, (_, i) => [`each\n${i}\n`, `each-${i}`] as const);
     for (const answer of [kept, replayed]) {
-      expect(await Promise.all(each.map(([csv, key]) => upload(connection, csv, key)))).toEqual(
-        each.map(() => answer),
-      );
+      expect(
+        await Promise.all(each.map(([csv, key]) => upload(shared.connection, csv, key))),
+      ).toEqual(each.map(() => answer));
     }
-    expect(await sumOf(connection.table, 'each')).toBe(190n);
+    expect(await sumOf(shared.connection.table, 'each')).toBe(190n);
   });
 
   test.each([
     { what: 'more', csv: 'other\n1\n1\n' },
     { what: 'other', csv: 'other\n2\n' },
   ])('is refused with $what bytes, and nothing is kept', async ({ what, csv }) => {
-    expect(await upload(connection, 'other\n1\n', what)).toEqual(kept);
-    const before = await listTableFiles(server.dataDir);
+    expect(await upload(shared.connection, 'other\n1\n', what)).toEqual(kept);
+    const before = await listTableFiles(shared.server.dataDir);
     const refused = { error: otherFile(what), isReplay: false };
-    expect(await upload(connection, csv, what)).toEqual(refused);
-    expect(await stream(connection, csv, what)).toMatchObject({ ...refused, rows: 0n });
-    expect(await listTableFiles(server.dataDir)).toEqual(before);
+    expect(await upload(shared.connection, csv, what)).toEqual(refused);
+    expect(await stream(shared.connection, csv, what)).toMatchObject({ ...refused, rows: 0n });
+    expect(await listTableFiles(shared.server.dataDir)).toEqual(before);
   });
 
   test('may come again with its key once its file is right', async () => {
     const sentence = 'line 2: the row has 1 field, but the header has 2: each row needs as many';
     const faulty = { error: sentence, isReplay: false };
-    const answers = Array.from({ length: 5 }, () => upload(connection, 'right,b\n1', 'right'));
+    const answers = Array.from({ length: 5 }, () =>
+      upload(shared.connection, 'right,b\n1', 'right'),
+    );
     expect(await Promise.all(answers)).toEqual(Array(5).fill(faulty));
-    expect(await upload(connection, 'right,b\n1,2\n', 'right')).toEqual(kept);
-    expect(await sumOf(connection.table, 'right')).toBe(1n);
+    expect(await upload(shared.connection, 'right,b\n1,2\n', 'right')).toEqual(kept);
+    expect(await sumOf(shared.connection.table, 'right')).toBe(1n);
   });
 
   test('may have the key of a set', async () => {
     const call = keyed('of-both');
-    await connection.numbers.setNum({ key: 'a', value: 1n }, call);
-    expect(await upload(connection, 'both\n1\n', 'of-both')).toEqual(kept);
-    await connection.numbers.setNum({ key: 'a', value: 1n }, call);
+    await shared.connection.numbers.setNum({ key: 'a', value: 1n }, call);
+    expect(await upload(shared.connection, 'both\n1\n', 'of-both')).toEqual(kept);
+    await shared.connection.numbers.setNum({ key: 'a', value: 1n }, call);
     expect(call.isReplay()).toBe(true);
   });
 
   test('may have its key in its first message', async () => {
     const send = async (metadata?: string) => {
       const call = metadata === undefined ? undefined : keyed(metadata);
-      const { rows } = await connection.streamed.upload(messages('field'), call);
+      const { rows } = await shared.connection.streamed.upload(messages('field'), call);
       return rows;
     };
     expect([await send(), await send(), await send('field')]).toEqual([2n, 2n, 2n]);
-    expect(await upload(connection, 'field\n1\n2\n', 'field')).toEqual(replayed);
-    expect(await sumOf(connection.table, 'field')).toBe(3n);
+    expect(await upload(shared.connection, 'field\n1\n2\n', 'field')).toEqual(replayed);
+    expect(await sumOf(shared.connection.table, 'field')).toBe(3n);
     await expect(send('another')).rejects.toMatchObject({
       code: Status.INVALID_ARGUMENT,
       details:
@@ -121,18 +113,18 @@ describe('an upload with an idempotency key', () => {
   });
 
   test.each(badKeys)('must not have $name', async ({ key, sentence }) => {
-    const before = await listTableFiles(server.dataDir);
+    const before = await listTableFiles(shared.server.dataDir);
     const refusal = { code: Status.INVALID_ARGUMENT, details: sentence };
-    await expect(upload(connection, 'bad\n1\n', key)).rejects.toMatchObject(refusal);
-    await expect(stream(connection, 'bad\n1\n', key)).rejects.toMatchObject(refusal);
-    await expect(connection.streamed.upload(messages(key))).rejects.toMatchObject(refusal);
-    expect(await listTableFiles(server.dataDir)).toEqual(before);
+    await expect(upload(shared.connection, 'bad\n1\n', key)).rejects.toMatchObject(refusal);
+    await expect(stream(shared.connection, 'bad\n1\n', key)).rejects.toMatchObject(refusal);
+    await expect(shared.connection.streamed.upload(messages(key))).rejects.toMatchObject(refusal);
+    expect(await listTableFiles(shared.server.dataDir)).toEqual(before);
   });
 
   test('may have a key of 128 characters', async () => {
     const key = '!~'.repeat(64);
-    expect(await upload(connection, 'long\n1\n', key)).toEqual(kept);
-    expect(await upload(connection, 'long\n1\n', key)).toEqual(replayed);
+    expect(await upload(shared.connection, 'long\n1\n', key)).toEqual(kept);
+    expect(await upload(shared.connection, 'long\n1\n', key)).toEqual(replayed);
   });
 });
 

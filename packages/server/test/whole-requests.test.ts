@@ -1,23 +1,12 @@
 import { ColSumReq, FactRequest, SetNumRequest, UploadReq, UploadRequest } from '@tally/stubs';
 import { Status } from 'nice-grpc';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LaunchedServer, launchServer } from '../dist/launch.js';
+import { describe, expect, it } from 'vitest';
 import { beginCall, callWithBody, framed, withSession } from './http2-calls.js';
-import { type Connection, connect, eventually } from './server.js';
+import { eventually, sharedServer } from './server.js';
 import { keep, sumOf } from './table-calls.js';
 import { listTableFiles } from './table-files.js';
 
-let server: LaunchedServer;
-let connection: Connection;
-
-beforeAll(async () => {
-  server = await launchServer({ args: ['--message-bytes-max', '524288'] });
-  connection = connect(server);
-});
-afterAll(async () => {
-  connection.close();
-  await server.stop();
-});
+const shared = sharedServer({ args: ['--message-bytes-max', '524288'] });
 
 const setNum = (key: string, value: bigint) =>
   framed(SetNumRequest.encode({ key, value }).finish());
@@ -28,9 +17,9 @@ const csvPiece = (csv: string) =>
 /** The total, and every file of the table: what a refused request must not change. */
 async function state() {
   // Setting the same number again changes nothing: the answer is the total as it is.
-  const { total } = await connection.numbers.setNum({ key: 'control', value: 1n });
-  await eventually(async () => (await listTableFiles(server.dataDir)).spool.length === 0);
-  return { total, files: await listTableFiles(server.dataDir) };
+  const { total } = await shared.connection.numbers.setNum({ key: 'control', value: 1n });
+  await eventually(async () => (await listTableFiles(shared.server.dataDir)).spool.length === 0);
+  return { total, files: await listTableFiles(shared.server.dataDir) };
 }
 
 const cutShort =
@@ -50,13 +39,13 @@ describe('a request that ends in the middle of a message', () => {
   ])('keeps nothing of an upload: $path, $where', async ({ path, last, cut }) => {
     const before = await state();
     const whole = path === streamedPath ? [csvPiece('cut\n1\n'), large] : [unaryCsv('cut\n1\n')];
-    await withSession(server, async (session) => {
+    await withSession(shared.server, async (session) => {
       const body = Buffer.concat([...whole, last.subarray(0, cut)]);
       const answer = await callWithBody(session, path, body);
       expect(answer).toEqual({ code: Status.INVALID_ARGUMENT, details: cutShort });
     });
     expect(await state()).toEqual(before);
-    expect(await sumOf(connection.table, 'cut')).toBe(0n);
+    expect(await sumOf(shared.connection.table, 'cut')).toBe(0n);
   });
 
   it.each([
@@ -67,7 +56,7 @@ describe('a request that ends in the middle of a message', () => {
     const before = await state();
     const message = setNum('cut', 5n);
     const body = Buffer.concat([...Array(whole).fill(message), message.subarray(0, cut)]);
-    await withSession(server, async (session) => {
+    await withSession(shared.server, async (session) => {
       const answer = await callWithBody(session, '/NumStore/SetNum', body);
       expect(answer).toEqual({ code: Status.INVALID_ARGUMENT, details: cutShort });
     });
@@ -83,7 +72,7 @@ describe('a call that is refused or over before its client is done', () => {
     { path: '/Table/Upload', first: unaryCsv('refused\n1\n') },
   ])('does nothing: $path, a second message that is too large', async ({ path, first }) => {
     const before = await state();
-    await withSession(server, async (session) => {
+    await withSession(shared.server, async (session) => {
       const { call, answer } = beginCall(session, path);
       call.write(Buffer.concat([first, longer]));
       expect(await answer).toMatchObject({ code: Status.RESOURCE_EXHAUSTED });
@@ -92,7 +81,7 @@ describe('a call that is refused or over before its client is done', () => {
       await callWithBody(session, '/NumStore/Fact', framed(new Uint8Array()));
     });
     expect(await state()).toEqual(before);
-    expect(await sumOf(connection.table, 'refused')).toBe(0n);
+    expect(await sumOf(shared.connection.table, 'refused')).toBe(0n);
   });
 
   it.each([
@@ -100,7 +89,7 @@ describe('a call that is refused or over before its client is done', () => {
     { path: '/Table/Upload', first: unaryCsv('late\n1\n') },
   ])('does nothing: $path, past its deadline', async ({ path, first }) => {
     const before = await state();
-    await withSession(server, async (session) => {
+    await withSession(shared.server, async (session) => {
       const { call, answer } = beginCall(session, path, { 'grpc-timeout': '20m' });
       call.write(first);
       expect(await answer).toMatchObject({ code: Status.DEADLINE_EXCEEDED });
@@ -108,12 +97,12 @@ describe('a call that is refused or over before its client is done', () => {
       await callWithBody(session, '/NumStore/Fact', framed(new Uint8Array()));
     });
     expect(await state()).toEqual(before);
-    expect(await sumOf(connection.table, 'late')).toBe(0n);
+    expect(await sumOf(shared.connection.table, 'late')).toBe(0n);
   });
 
   it('sets no number for a call of two messages', async () => {
     const before = await state();
-    await withSession(server, async (session) => {
+    await withSession(shared.server, async (session) => {
       const body = Buffer.concat([setNum('two', 5n), setNum('two', 6n)]);
       expect(await callWithBody(session, '/NumStore/SetNum', body)).toEqual({
         code: Status.UNIMPLEMENTED,
@@ -149,7 +138,7 @@ describe('strings of a request', () => {
     'are refused if they are not UTF-8: $path, $what',
     async ({ path, rest, bytes }) => {
       const before = await state();
-      await withSession(server, async (session) => {
+      await withSession(shared.server, async (session) => {
         const answer = await callWithBody(session, path, withString(bytes, rest));
         expect(answer).toEqual({
           code: Status.INVALID_ARGUMENT,
@@ -163,7 +152,7 @@ describe('strings of a request', () => {
   );
 
   it('are refused in the format of a sum, too', async () => {
-    await withSession(server, async (session) => {
+    await withSession(shared.server, async (session) => {
       const message = Buffer.concat([Buffer.from([0x0a, 1, 0x61, 0x12, 1, 0xff])]);
       const answer = await callWithBody(session, '/Table/ColSum', framed(message));
       expect(answer.code).toBe(Status.INVALID_ARGUMENT);
@@ -171,7 +160,7 @@ describe('strings of a request', () => {
   });
 
   it('may have U+FFFD, and the byte order mark at their start, as text', async () => {
-    const { numbers, table } = connection;
+    const { numbers, table } = shared.connection;
     for (const [n, key] of ['\ufffd', '\ufffdx', '\ufeffx', 'x'].entries()) {
       await numbers.setNum({ key, value: BigInt(n) });
     }
@@ -179,7 +168,7 @@ describe('strings of a request', () => {
     expect(error).toContain('no number is called');
     for (const [n, key] of ['\ufffd', '\ufffdx', '\ufeffx', 'x'].entries()) {
       const request = framed(FactRequest.encode({ key }).finish());
-      await withSession(server, async (session) => {
+      await withSession(shared.server, async (session) => {
         expect((await callWithBody(session, '/NumStore/Fact', request)).code).toBe(Status.OK);
       });
       expect((await numbers.fact({ key })).value).toBe([1n, 1n, 2n, 6n][n]);
@@ -187,7 +176,7 @@ describe('strings of a request', () => {
     await keep(table, 'a,\ufffd\n1,2\n');
     expect(await sumOf(table, '\ufffd')).toBe(2n);
     const empty = framed(ColSumReq.encode({ column: '', format: 'csv' }).finish());
-    await withSession(server, async (session) => {
+    await withSession(shared.server, async (session) => {
       expect((await callWithBody(session, '/Table/ColSum', empty)).code).toBe(Status.OK);
     });
   });
