@@ -8,5 +8,11 @@ import type { GrpcCall } from './grpc-call.js';
  * a reset without an error after the answer asks the client to stop sending.
  */
 export function dropUnreadRequest({ stream, receivedHalfClose }: GrpcCall): void {
-  if (!receivedHalfClose && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+  if (receivedHalfClose) return;
+  const drop = () => {
+    if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+  };
+  // The status of an answer that has a message follows it, once that has been written.
+  if (stream.headersSent && !stream.endAfterHeaders) stream.once('wantTrailers', () => setImmediate(drop));
+  else drop();
 }
