@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Config } from './config.js';
 import type { RunningServer } from './server.js';
+import { threadHeap } from './thread-heap.js';
 import type { WarmUpTask } from './warm-up-client.js';
 
 type StartServer = (config: Config) => Promise<RunningServer>;
@@ -59,7 +60,7 @@ async function sendCalls(config: Config, port: number, signal: AbortSignal): Pro
   const workerData: WarmUpTask = { port, calls: config.warmupCalls };
   const client = new Worker(new URL('./warm-up-client.js', import.meta.url), {
     workerData,
-    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 },
+    resourceLimits: threadHeap,
   });
   const end = () => client.terminate();
   signal.addEventListener('abort', end);

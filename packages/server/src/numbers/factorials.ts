@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Mutex } from 'async-mutex';
 import { Piscina } from 'piscina';
+import { threadHeap } from '../thread-heap.js';
 import { allStarted, createThreadStarts } from '../thread-starts.js';
 
 /** n! as big-endian bytes, and whether it came from the cache. */
@@ -35,7 +36,7 @@ export function createFactorials(threads: number): Factorials {
     workerData: { starts },
     // Below the main thread: four busy factorials must not slow down SetNum.
     niceIncrement: 10,
-    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 },
+    resourceLimits: threadHeap,
   });
   const mutex = new Mutex();
   const cache = new Map<number, Uint8Array>();

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { compileKernels } from '@tally/kernels';
 import { Piscina, type PiscinaTask, queueOptionsSymbol } from 'piscina';
+import { threadHeap } from '../thread-heap.js';
 import { allStarted, createThreadStarts } from '../thread-starts.js';
 import type { ColumnRange } from './parquet-file.js';
 import { isStopped, type Stop } from './stop.js';
@@ -46,7 +47,7 @@ export async function createTablePool(threads: number, conversionsMax: number): 
       parquetModule: await compileParquetModule(),
       kernelsModule: await compileKernels(),
     },
-    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 48 },
+    resourceLimits: threadHeap,
   });
   const runInTurn = createLanes({ ingest: conversionsMax, sum: threads - conversionsMax });
   const start = (lane: Lane, name: string, task: object) =>

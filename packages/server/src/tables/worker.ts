@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { workerData } from 'node:worker_threads';
+import { collected } from '../thread-heap.js';
 import { reportStart } from '../thread-starts.js';
 import { type ConvertedChunk, convertToParquet } from './convert.js';
 import type { ChunkLimits } from './csv-faults.js';
@@ -15,7 +16,7 @@ import { type Stop, StoppedError, throwIfStopped } from './stop.js';
 
 reportStart(workerData.starts);
 
-// The tasks of the table threads, each a function of one message. An Error loses its class on
+// The tasks of the table threads, each a function of one message, are exported at the end. An Error loses its class on
 // the way between threads, so what a client is to be told of a file's contents is a value.
 
 /** What is wrong with a file, as the end of a sentence that says which file. */
@@ -50,7 +51,7 @@ export interface IngestedChunk extends ConvertedChunk {
  *
  * Undefined: the file grows, and can only be converted once it is complete.
  */
-export async function ingest(task: IngestTask): Promise<IngestedChunk | Fault | undefined> {
+async function ingestFile(task: IngestTask): Promise<IngestedChunk | Fault | undefined> {
   const { spoolPath, parquetSpoolPath, fields, limits, growth, sync, stop } = task;
   let chunk: ConvertedChunk;
   try {
@@ -126,7 +127,7 @@ export interface FileSums {
 }
 
 /** Sums one column of each file; a fault says at which place in the list its file is. */
-export async function sum(task: SumTask): Promise<FileSums | (Fault & { index: number })> {
+async function sumFiles(task: SumTask): Promise<FileSums | (Fault & { index: number })> {
   const sums: bigint[] = [];
   for (const [index, file] of task.files.entries()) {
     try {
@@ -167,7 +168,7 @@ export interface RangesTask {
 }
 
 /** Where the columns of integers of a Parquet file are, by field; of none, if it is damaged. */
-export function ranges({ parquetPath }: RangesTask): ReadonlyMap<string, ColumnRange[]> {
+function fileRanges({ parquetPath }: RangesTask): ReadonlyMap<string, ColumnRange[]> {
   try {
     return withFile(parquetPath, readColumnRanges);
   } catch {
@@ -175,3 +176,7 @@ export function ranges({ parquetPath }: RangesTask): ReadonlyMap<string, ColumnR
     return new Map();
   }
 }
+
+export const ingest = collected(ingestFile);
+export const sum = collected(sumFiles);
+export const ranges = collected(fileRanges);

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { compileKernels } from '@tally/kernels';
 import { Piscina } from 'piscina';
+import { threadHeap } from '../thread-heap.js';
 import { allStarted, createThreadStarts } from '../thread-starts.js';
 import type { ChunkCheck, ChunkTask } from './chunk-check.js';
 
@@ -20,7 +21,7 @@ export async function createCheckPool(threads: number): Promise<CheckPool> {
       starts,
       kernelsModule: await compileKernels(),
     },
-    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 },
+    resourceLimits: threadHeap,
   });
   return {
     check: (task) => piscina.run(task, { name: 'checkChunk' }),
