@@ -13,6 +13,7 @@ export function dropUnreadRequest({ stream, receivedHalfClose }: GrpcCall): void
     if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
   };
   // The status of an answer that has a message follows it, once that has been written.
-  if (stream.headersSent && !stream.endAfterHeaders) stream.once('wantTrailers', () => setImmediate(drop));
+  if (stream.sentHeaders?.['grpc-status'] === undefined)
+    stream.once('wantTrailers', () => setImmediate(drop));
   else drop();
 }
