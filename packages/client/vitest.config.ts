@@ -7,5 +7,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // A test mostly waits for those processes: two files at once, even on two cores.
     maxWorkers: 2,
+    // No file changes what another one imports: each loads its modules once for all.
+    isolate: false,
   },
 });

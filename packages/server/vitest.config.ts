@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
+    // No file changes what another one imports: each loads its modules once for all.
+    isolate: false,
   },
 });
