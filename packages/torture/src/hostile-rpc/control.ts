@@ -138,7 +138,7 @@ function takeAnswer(expected: Expected, hostile: CallCase, answer: CallAnswer): 
   const isUpload = uploadPaths.includes(path);
   if (!isUpload && path !== setNumPath) return;
   if (saysNothing(answer)) expected.isUncertain = true;
-  if (answer.outcome !== 'OK' || answer.message === undefined) return;
+  if (answer.outcome !== 'OK' || answer.message === undefined || answer.isReplay) return;
   if (!isUpload) expected.total = SetNumResponse.decode(answer.message).total;
   else {
     const response = path === '/Table/Upload' ? UploadResp : UploadResponse;

@@ -9,6 +9,8 @@ export interface CallAnswer {
   readonly outcome: string;
   /** The message of the answer, if there is one. */
   readonly message: Buffer | undefined;
+  /** Whether it is that of an earlier upload with the same idempotency key: nothing more is kept. */
+  readonly isReplay: boolean;
 }
 
 /** Makes hostile calls in one session after the other: a new one when the server has ended one. */
@@ -45,6 +47,7 @@ function answerOf(call: ClientHttp2Stream): Promise<CallAnswer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let outcome: string | undefined;
+    let isReplay = false;
     const timer = setTimeout(
       () => reject(new Error(`neither an answer nor a reset came within ${answerMsMax} ms`)),
       answerMsMax,
@@ -53,11 +56,13 @@ function answerOf(call: ClientHttp2Stream): Promise<CallAnswer> {
       clearTimeout(timer);
       const all = Buffer.concat(pieces);
       const reset = `RST_STREAM ${errorName(call.rstCode ?? 0)}`;
-      resolve({ outcome: outcome ?? reset, message: all.length < 5 ? undefined : all.subarray(5) });
+      const message = all.length < 5 ? undefined : all.subarray(5);
+      resolve({ outcome: outcome ?? reset, message, isReplay });
     };
     const take = (headers: Record<string, unknown>) => {
       const status = headers['grpc-status'];
       const http = headers[':status'];
+      isReplay ||= headers['tally-idempotent-replay'] === 'true';
       if (status !== undefined) outcome = statusNames[Number(status)] ?? `status ${status}`;
       else if (http !== undefined && http !== 200) outcome = `HTTP ${http}`;
     };
