@@ -92,6 +92,7 @@ export async function openNumberStore({
   const folder = path.join(dataDir, 'numbers');
   await refuseDamagedFile(folder);
   await makeLmdbFiles(folder, durability === 'fsync');
+  process.on('unhandledRejection', ignoreFailedCommit);
   const environment = open({
     path: folder,
     maxDbs: 8,
@@ -161,7 +162,6 @@ export async function openNumberStore({
       `the numbers are stopped: a commit could not be written to the disk (${code}): once the disk ` +
       'is well, restart the server; then each change is there as a whole or not at all',
   );
-  process.on('unhandledRejection', ignoreFailedCommit);
   return {
     set: (key, value, idempotencyKey) =>
       transactions.run(() =>

@@ -95,6 +95,7 @@ export async function openChunkIndex(
 ): Promise<ChunkIndex> {
   await removeDamagedFile(lmdbDataFile(folder));
   await makeLmdbFiles(folder, false);
+  process.on('unhandledRejection', ignoreFailedCommit);
   // What a power loss takes is made anew from the log, so a promise could mean visible. But a sync
   // that fails after it would leave an environment that nobody is told is unusable.
   const environment = open({ path: folder, maxDbs: 8, overlappingSync: false });
@@ -110,7 +111,6 @@ export async function openChunkIndex(
       `its index can be used no more (${code}): once the disk is well, restart the server; nothing ` +
       'that was kept is lost',
   );
-  process.on('unhandledRejection', ignoreFailedCommit);
 
   return {
     state: () => meta.get('state'),
