@@ -3,6 +3,7 @@ import { createServer, type Server } from 'nice-grpc';
 import type { Config } from './config.js';
 import { openDataFolder } from './data-folder.js';
 import type { DataFolderLock } from './data-folder-lock.js';
+import { StoppedError } from './lmdb-failure.js';
 import { numStoreService, openNumbers } from './numbers/service.js';
 import { errorMiddleware } from './rpc/errors.js';
 import { listen, rpcOptions } from './rpc/listen.js';
@@ -94,11 +95,20 @@ async function warmUpMs(config: Config, ending: AbortSignal): Promise<number | u
 
 /** A failure of the system while the data was opened, as a sentence; any other fault as it is. */
 function startError(error: unknown, dataDir: string): unknown {
+  if (error instanceof StoppedError) {
+    return new StartError(`Cannot open the data in ${dataDir}: ${error.message}.`);
+  }
   if (error instanceof StartError || !(error instanceof Error && 'code' in error)) return error;
   if (error.code === 'ENOSPC' || error.code === 'EDQUOT') {
     return new StartError(
       `Cannot open the data in ${dataDir}: its disk is full (${error.message}). Make room on it, ` +
         'and start again. Nothing that was kept is lost.',
+    );
+  }
+  // A number is LMDB's.
+  if (error.code === 'EIO' || error.code === 5) {
+    return new StartError(
+      `Cannot open the data in ${dataDir}: its disk is failing (${error.message}). Nothing was changed.`,
     );
   }
   return new StartError(

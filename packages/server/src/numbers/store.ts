@@ -112,13 +112,21 @@ export async function openNumberStore({
   // LMDB syncs its file, but not the name of a file that it has just made.
   if (durability === 'fsync') for (const made of [folder, dataDir]) await syncPath(made);
 
+  const transactions = transactionsOf(
+    environment,
+    folder,
+    (code) =>
+      `the numbers are stopped: a commit could not be written to the disk (${code}): once the disk ` +
+      'is well, restart the server; then each change is there as a whole or not at all',
+  );
   const remembered = openRememberedKeys<RememberedSet>(environment, limits);
   const totals = (): Totals => decodeTotals(sums.get(totalKey) as Buffer);
   // The total of older data has no count beside it; LMDB's own takes time at every call.
   const stored = sums.get(totalKey);
   if (stored === undefined || stored.length < 16) {
     const { entryCount: count } = values.getStats() as { readonly entryCount: number };
-    await sums.put(totalKey, encodeTotals({ total: decode(stored) ?? 0n, count }));
+    const first = encodeTotals({ total: decode(stored) ?? 0n, count });
+    await transactions.run(() => void sums.put(totalKey, first));
   }
 
   function setInTransaction(key: Buffer, value: bigint): SetResult {
@@ -155,13 +163,6 @@ export async function openNumberStore({
     return result;
   }
 
-  const transactions = transactionsOf(
-    environment,
-    folder,
-    (code) =>
-      `the numbers are stopped: a commit could not be written to the disk (${code}): once the disk ` +
-      'is well, restart the server; then each change is there as a whole or not at all',
-  );
   return {
     set: (key, value, idempotencyKey) =>
       transactions.run(() =>

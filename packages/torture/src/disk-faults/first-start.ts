@@ -36,9 +36,11 @@ export async function injectAtFirstStart(
     const sentences: string[] = [];
     if (printed !== undefined && !fault.fault.startsWith('crash')) {
       sentences.push(printed.trim().replaceAll(session.dataDir, '<data>'));
-      // A start error is one sentence: a stack says that nobody thought of it. lmdb may also crash,
-      // where it cannot open a file that could be opened just before; that is beyond Tally.
-      if (/^ {4}at /m.test(printed)) violations.push(`the server printed ${printed}`);
+      // A start error is one sentence: a stack alone says that nobody thought of it. lmdb prints one of
+      // its own before it; it may also crash, where it cannot open a file that could be opened just
+      // before; that is beyond Tally.
+      const isTold = /Cannot open the data in .+\.$/m.test(printed);
+      if (!isTold && /^ {4}at /m.test(printed)) violations.push(`the server printed ${printed}`);
     }
     violations.push(...(await startAgain(session)));
     return {
