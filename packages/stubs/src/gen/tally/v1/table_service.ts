@@ -18,6 +18,266 @@ export const protobufFileName = "tally/v1/table_service.proto";
  * Grows compatibly: `buf breaking` refuses a change that would break a client.
  */
 
+/** How bytes are compressed. */
+export enum Compression {
+  /** COMPRESSION_UNSPECIFIED - Not at all. */
+  COMPRESSION_UNSPECIFIED = 0,
+  /**
+   * COMPRESSION_GZIP - As a gzip file (RFC 1952), of one member or several. It may unpack to at most the server's
+   * --gzip-bytes-max, and to 1,000 times its size.
+   */
+  COMPRESSION_GZIP = 1,
+  UNRECOGNIZED = -1,
+}
+
+export function compressionFromJSON(object: any): Compression {
+  switch (object) {
+    case 0:
+    case "COMPRESSION_UNSPECIFIED":
+      return Compression.COMPRESSION_UNSPECIFIED;
+    case 1:
+    case "COMPRESSION_GZIP":
+      return Compression.COMPRESSION_GZIP;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Compression.UNRECOGNIZED;
+  }
+}
+
+export function compressionToJSON(object: Compression): string {
+  switch (object) {
+    case Compression.COMPRESSION_UNSPECIFIED:
+      return "COMPRESSION_UNSPECIFIED";
+    case Compression.COMPRESSION_GZIP:
+      return "COMPRESSION_GZIP";
+    case Compression.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What to do with bad rows. */
+export enum BadRows {
+  /** BAD_ROWS_UNSPECIFIED - The file is refused; the error names the first one. */
+  BAD_ROWS_UNSPECIFIED = 0,
+  /** BAD_ROWS_SKIP - They are left out, counted, and the first 100 reported. */
+  BAD_ROWS_SKIP = 1,
+  UNRECOGNIZED = -1,
+}
+
+export function badRowsFromJSON(object: any): BadRows {
+  switch (object) {
+    case 0:
+    case "BAD_ROWS_UNSPECIFIED":
+      return BadRows.BAD_ROWS_UNSPECIFIED;
+    case 1:
+    case "BAD_ROWS_SKIP":
+      return BadRows.BAD_ROWS_SKIP;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return BadRows.UNRECOGNIZED;
+  }
+}
+
+export function badRowsToJSON(object: BadRows): string {
+  switch (object) {
+    case BadRows.BAD_ROWS_UNSPECIFIED:
+      return "BAD_ROWS_UNSPECIFIED";
+    case BadRows.BAD_ROWS_SKIP:
+      return "BAD_ROWS_SKIP";
+    case BadRows.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** The type of a column. */
+export enum ColumnType {
+  /** COLUMN_TYPE_UNSPECIFIED - No value has been seen yet. */
+  COLUMN_TYPE_UNSPECIFIED = 0,
+  /** COLUMN_TYPE_INT64 - A 64-bit integer. */
+  COLUMN_TYPE_INT64 = 1,
+  /** COLUMN_TYPE_DOUBLE - A double (IEEE 754, 64 bits). */
+  COLUMN_TYPE_DOUBLE = 2,
+  /** COLUMN_TYPE_BOOLEAN - true or false. */
+  COLUMN_TYPE_BOOLEAN = 3,
+  /** COLUMN_TYPE_DATE - A day, such as 2026-11-23. */
+  COLUMN_TYPE_DATE = 4,
+  /** COLUMN_TYPE_TIMESTAMP - An instant, to the microsecond. */
+  COLUMN_TYPE_TIMESTAMP = 5,
+  /** COLUMN_TYPE_STRING - Any text. */
+  COLUMN_TYPE_STRING = 6,
+  UNRECOGNIZED = -1,
+}
+
+export function columnTypeFromJSON(object: any): ColumnType {
+  switch (object) {
+    case 0:
+    case "COLUMN_TYPE_UNSPECIFIED":
+      return ColumnType.COLUMN_TYPE_UNSPECIFIED;
+    case 1:
+    case "COLUMN_TYPE_INT64":
+      return ColumnType.COLUMN_TYPE_INT64;
+    case 2:
+    case "COLUMN_TYPE_DOUBLE":
+      return ColumnType.COLUMN_TYPE_DOUBLE;
+    case 3:
+    case "COLUMN_TYPE_BOOLEAN":
+      return ColumnType.COLUMN_TYPE_BOOLEAN;
+    case 4:
+    case "COLUMN_TYPE_DATE":
+      return ColumnType.COLUMN_TYPE_DATE;
+    case 5:
+    case "COLUMN_TYPE_TIMESTAMP":
+      return ColumnType.COLUMN_TYPE_TIMESTAMP;
+    case 6:
+    case "COLUMN_TYPE_STRING":
+      return ColumnType.COLUMN_TYPE_STRING;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ColumnType.UNRECOGNIZED;
+  }
+}
+
+export function columnTypeToJSON(object: ColumnType): string {
+  switch (object) {
+    case ColumnType.COLUMN_TYPE_UNSPECIFIED:
+      return "COLUMN_TYPE_UNSPECIFIED";
+    case ColumnType.COLUMN_TYPE_INT64:
+      return "COLUMN_TYPE_INT64";
+    case ColumnType.COLUMN_TYPE_DOUBLE:
+      return "COLUMN_TYPE_DOUBLE";
+    case ColumnType.COLUMN_TYPE_BOOLEAN:
+      return "COLUMN_TYPE_BOOLEAN";
+    case ColumnType.COLUMN_TYPE_DATE:
+      return "COLUMN_TYPE_DATE";
+    case ColumnType.COLUMN_TYPE_TIMESTAMP:
+      return "COLUMN_TYPE_TIMESTAMP";
+    case ColumnType.COLUMN_TYPE_STRING:
+      return "COLUMN_TYPE_STRING";
+    case ColumnType.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** A file of each chunk. */
+export enum FileFormat {
+  /** FILE_FORMAT_UNSPECIFIED - The Parquet files. */
+  FILE_FORMAT_UNSPECIFIED = 0,
+  /** FILE_FORMAT_CSV - The CSV files. */
+  FILE_FORMAT_CSV = 1,
+  /** FILE_FORMAT_PARQUET - The Parquet files. */
+  FILE_FORMAT_PARQUET = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function fileFormatFromJSON(object: any): FileFormat {
+  switch (object) {
+    case 0:
+    case "FILE_FORMAT_UNSPECIFIED":
+      return FileFormat.FILE_FORMAT_UNSPECIFIED;
+    case 1:
+    case "FILE_FORMAT_CSV":
+      return FileFormat.FILE_FORMAT_CSV;
+    case 2:
+    case "FILE_FORMAT_PARQUET":
+      return FileFormat.FILE_FORMAT_PARQUET;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return FileFormat.UNRECOGNIZED;
+  }
+}
+
+export function fileFormatToJSON(object: FileFormat): string {
+  switch (object) {
+    case FileFormat.FILE_FORMAT_UNSPECIFIED:
+      return "FILE_FORMAT_UNSPECIFIED";
+    case FileFormat.FILE_FORMAT_CSV:
+      return "FILE_FORMAT_CSV";
+    case FileFormat.FILE_FORMAT_PARQUET:
+      return "FILE_FORMAT_PARQUET";
+    case FileFormat.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** Something that is computed of all values of a column. */
+export enum AggregateFunction {
+  /** AGGREGATE_FUNCTION_UNSPECIFIED - Not a function. */
+  AGGREGATE_FUNCTION_UNSPECIFIED = 0,
+  /** AGGREGATE_FUNCTION_COUNT - How many values there are, nulls not counted. */
+  AGGREGATE_FUNCTION_COUNT = 1,
+  /** AGGREGATE_FUNCTION_NULLS - How many rows have no value, those of chunks without the column among them. */
+  AGGREGATE_FUNCTION_NULLS = 2,
+  /** AGGREGATE_FUNCTION_SUM - Their sum: exact for integers, however large; of doubles, rounded once at the end. */
+  AGGREGATE_FUNCTION_SUM = 3,
+  /** AGGREGATE_FUNCTION_MIN - The least. */
+  AGGREGATE_FUNCTION_MIN = 4,
+  /** AGGREGATE_FUNCTION_MAX - The greatest. */
+  AGGREGATE_FUNCTION_MAX = 5,
+  /** AGGREGATE_FUNCTION_MEAN - The sum divided by the count, rounded to a double once. */
+  AGGREGATE_FUNCTION_MEAN = 6,
+  UNRECOGNIZED = -1,
+}
+
+export function aggregateFunctionFromJSON(object: any): AggregateFunction {
+  switch (object) {
+    case 0:
+    case "AGGREGATE_FUNCTION_UNSPECIFIED":
+      return AggregateFunction.AGGREGATE_FUNCTION_UNSPECIFIED;
+    case 1:
+    case "AGGREGATE_FUNCTION_COUNT":
+      return AggregateFunction.AGGREGATE_FUNCTION_COUNT;
+    case 2:
+    case "AGGREGATE_FUNCTION_NULLS":
+      return AggregateFunction.AGGREGATE_FUNCTION_NULLS;
+    case 3:
+    case "AGGREGATE_FUNCTION_SUM":
+      return AggregateFunction.AGGREGATE_FUNCTION_SUM;
+    case 4:
+    case "AGGREGATE_FUNCTION_MIN":
+      return AggregateFunction.AGGREGATE_FUNCTION_MIN;
+    case 5:
+    case "AGGREGATE_FUNCTION_MAX":
+      return AggregateFunction.AGGREGATE_FUNCTION_MAX;
+    case 6:
+    case "AGGREGATE_FUNCTION_MEAN":
+      return AggregateFunction.AGGREGATE_FUNCTION_MEAN;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return AggregateFunction.UNRECOGNIZED;
+  }
+}
+
+export function aggregateFunctionToJSON(object: AggregateFunction): string {
+  switch (object) {
+    case AggregateFunction.AGGREGATE_FUNCTION_UNSPECIFIED:
+      return "AGGREGATE_FUNCTION_UNSPECIFIED";
+    case AggregateFunction.AGGREGATE_FUNCTION_COUNT:
+      return "AGGREGATE_FUNCTION_COUNT";
+    case AggregateFunction.AGGREGATE_FUNCTION_NULLS:
+      return "AGGREGATE_FUNCTION_NULLS";
+    case AggregateFunction.AGGREGATE_FUNCTION_SUM:
+      return "AGGREGATE_FUNCTION_SUM";
+    case AggregateFunction.AGGREGATE_FUNCTION_MIN:
+      return "AGGREGATE_FUNCTION_MIN";
+    case AggregateFunction.AGGREGATE_FUNCTION_MAX:
+      return "AGGREGATE_FUNCTION_MAX";
+    case AggregateFunction.AGGREGATE_FUNCTION_MEAN:
+      return "AGGREGATE_FUNCTION_MEAN";
+    case AggregateFunction.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** A piece of a CSV file. */
 export interface UploadRequest {
   /**
@@ -54,7 +314,69 @@ export interface UploadRequest {
    * Whether csv_bytes_total comes in this message or in a later one. If the stream ends without it,
    * nothing is kept, and the call fails with INVALID_ARGUMENT.
    */
-  csvBytesTotalFollows?: boolean | undefined;
+  csvBytesTotalFollows?:
+    | boolean
+    | undefined;
+  /** Which table; empty: the default table. Counts in the first message of the call only. */
+  table: string;
+  /**
+   * How the file is to be read. Counts in the first message of the call only. Without it, as
+   * /Table/Upload reads it.
+   */
+  csvOptions?: CsvOptions | undefined;
+}
+
+/**
+ * How a CSV file is written, and what is to be done with rows that are not as they should be.
+ *
+ * With any of these the CSV file that Tally keeps is not the one that was sent, but one with the
+ * same values in Tally's own form: commas, double quotes, a header, empty fields for nulls.
+ */
+export interface CsvOptions {
+  /** One character of ASCII between two fields, no letter, digit, quote, CR or LF; empty: a comma. */
+  delimiter: string;
+  /**
+   * One character of ASCII around fields, no letter, digit, CR or LF; empty: a double quote. Within
+   * a quoted field it is doubled.
+   */
+  quote: string;
+  /** Whether the first row has data. Then the columns are called column_1, column_2 and so on. */
+  noHeader: boolean;
+  /** Unquoted fields that are nulls, beside the empty one; at most 100, such as NA or NULL. */
+  nullWords: string[];
+  /** How csv_data is compressed. */
+  compression: Compression;
+  /**
+   * The types of columns that are not to be inferred, by name. A value that is not of its column's type
+   * makes its row a bad one. With STRING any value will do.
+   */
+  types: { [key: string]: ColumnType };
+  /**
+   * What to do with rows that have too many fields or too few, values that are not of a declared
+   * type, or fields that are too long.
+   */
+  badRows: BadRows;
+}
+
+export interface CsvOptions_TypesEntry {
+  key: string;
+  value: ColumnType;
+}
+
+/** A column of one chunk. */
+export interface Column {
+  /** Its name, exactly as in the header. */
+  name: string;
+  /** Its type in this chunk; unspecified if it has no value there. */
+  type: ColumnType;
+}
+
+/** A row that was left out. */
+export interface RejectedRow {
+  /** The line of the file that was sent on which it begins, counted from 1. */
+  line: bigint;
+  /** What is wrong with it, as a sentence. */
+  reason: string;
 }
 
 /** Whether the chunk was kept. */
@@ -66,8 +388,262 @@ export interface UploadResponse {
   error: string;
   /** How many rows the chunk has, without its header; 0 after an error. */
   rows: bigint;
-  /** How many bytes of CSV were kept, which is what the client has sent; 0 after an error. */
+  /**
+   * How many bytes of CSV were kept, which is what the client has sent, unless there were
+   * csv_options; 0 after an error.
+   */
   csvBytes: bigint;
+  /** Names the chunk in its table; empty after an error. */
+  chunkId: string;
+  /** In the order of the header; none after an error. */
+  columns: Column[];
+  /** How many bytes the chunk has as Parquet; 0 after an error. */
+  parquetBytes: bigint;
+  /** How many rows were left out. */
+  rejectedRowCount: bigint;
+  /** The first 100 of those. */
+  rejectedRows: RejectedRow[];
+}
+
+/** Which table to make. */
+export interface CreateTableRequest {
+  /** Its name. */
+  table: string;
+}
+
+/** An answer without fields: the table is there. */
+export interface CreateTableResponse {
+}
+
+/** Which tables to list. */
+export interface ListTablesRequest {
+  /** Tables in a page, 1 to 1,000; 0: 100. */
+  pageSize: number;
+  /** The next_page_token of the page before; empty: the first page. */
+  pageToken: string;
+}
+
+/** A page of tables. */
+export interface ListTablesResponse {
+  /** In the order of their names. */
+  tables: TableSummary[];
+  /** For the next page; empty if this is the last one. */
+  nextPageToken: string;
+}
+
+/** How much a table has. */
+export interface TableSummary {
+  /** Its name. */
+  table: string;
+  /** Its latest version; absent if nothing was ever uploaded. */
+  version?:
+    | bigint
+    | undefined;
+  /** Rows of all chunks. */
+  rows: bigint;
+  /** Chunks. */
+  chunks: bigint;
+  /** Bytes of all CSV files. */
+  csvBytes: bigint;
+  /** Bytes of all Parquet files. */
+  parquetBytes: bigint;
+}
+
+/** Which table to describe. */
+export interface DescribeTableRequest {
+  /** Its name; empty: the default table. */
+  table: string;
+}
+
+/** A table. */
+export interface DescribeTableResponse {
+  /** How much it has. */
+  summary:
+    | TableSummary
+    | undefined;
+  /** In the order in which they first came with a value. */
+  columns: TableColumn[];
+  /** The folder of the Delta Lake table, below the server's data folder. */
+  deltaPath: string;
+}
+
+/** A column of a table. */
+export interface TableColumn {
+  /** Its name to clients. */
+  name: string;
+  /** Each type that it has in some chunk, the first one that came first. */
+  types: TableColumnType[];
+}
+
+/** A type of a column, and where Delta Lake has it. */
+export interface TableColumnType {
+  /** The type. */
+  type: ColumnType;
+  /** The name of the Delta Lake table's column that has its values. */
+  deltaColumn: string;
+}
+
+/** Which table to remove. */
+export interface DropTableRequest {
+  /** Its name. */
+  table: string;
+}
+
+/** An answer without fields: the table is gone. */
+export interface DropTableResponse {
+}
+
+/** Which chunks to list. */
+export interface ListChunksRequest {
+  /** The table's name; empty: the default table. */
+  table: string;
+  /** Chunks in a page, 1 to 1,000; 0: 100. */
+  pageSize: number;
+  /** The next_page_token of the page before, of the same table; empty: the first page. */
+  pageToken: string;
+}
+
+/** A page of chunks. */
+export interface ListChunksResponse {
+  /** In the order of their uploads. */
+  chunks: Chunk[];
+  /** For the next page; empty if this is the last one. */
+  nextPageToken: string;
+}
+
+/** A chunk: what one upload has added. */
+export interface Chunk {
+  /** Names it in its table. */
+  chunkId: string;
+  /** Its place among all chunks that were ever uploaded, counted from 1: errors name it. */
+  number: bigint;
+  /** Its rows. */
+  rows: bigint;
+  /** Bytes of its CSV file. */
+  csvBytes: bigint;
+  /** Bytes of its Parquet file. */
+  parquetBytes: bigint;
+  /** The version of the table that has it first. */
+  version: bigint;
+}
+
+/** Which chunk to remove. */
+export interface DeleteChunkRequest {
+  /** The table's name; empty: the default table. */
+  table: string;
+  /** The chunk's id. */
+  chunkId: string;
+}
+
+/** What a removal has led to. */
+export interface DeleteChunkResponse {
+  /** The version of the table that does not have it any more. */
+  version: bigint;
+}
+
+/** What to compute. */
+export interface AggregateRequest {
+  /** The table's name; empty: the default table. */
+  table: string;
+  /** The columns' names, 1 to 1,000. */
+  columns: string[];
+  /**
+   * What to compute of each; none: all. Of a column that holds other than integers and doubles,
+   * COUNT and NULLS only.
+   */
+  functions: AggregateFunction[];
+  /** Which files to read. */
+  format: FileFormat;
+  /** The version of the table to look at; absent: the latest. */
+  version?: bigint | undefined;
+}
+
+/** How far a call is, or its result. */
+export interface AggregateResponse {
+  /** How far it is. */
+  progress?:
+    | Progress
+    | undefined;
+  /** The result: the last message. */
+  result?: AggregateResult | undefined;
+}
+
+/** How far a call is. */
+export interface Progress {
+  /** Chunks that are done, of each column. */
+  chunksDone: bigint;
+  /** Chunks in all, of each column. */
+  chunks: bigint;
+  /** Bytes that were read. */
+  bytesRead: bigint;
+}
+
+/** What was computed. */
+export interface AggregateResult {
+  /** The version of the table that was looked at; absent if nothing was ever uploaded. */
+  version?:
+    | bigint
+    | undefined;
+  /** In the order of the request. */
+  columns: ColumnAggregates[];
+}
+
+/** What was computed of one column; functions that were not asked for are absent. */
+export interface ColumnAggregates {
+  /** Its name. */
+  column: string;
+  /** How many values there are. */
+  count?:
+    | bigint
+    | undefined;
+  /** How many rows have none. */
+  nulls?:
+    | bigint
+    | undefined;
+  /** The sum; absent if there are no values. */
+  sum?:
+    | NumericValue
+    | undefined;
+  /** The least; absent if there are no values. */
+  min?:
+    | NumericValue
+    | undefined;
+  /** The greatest; absent if there are no values. */
+  max?:
+    | NumericValue
+    | undefined;
+  /** The mean; absent if there are no values. */
+  mean?: number | undefined;
+}
+
+/** A number as exactly as its column has it. */
+export interface NumericValue {
+  /** An integer within int64. */
+  int64Value?:
+    | bigint
+    | undefined;
+  /** An integer beyond it, in decimal. */
+  decimalValue?:
+    | string
+    | undefined;
+  /** A double. */
+  doubleValue?: number | undefined;
+}
+
+/** What to export. */
+export interface ExportRequest {
+  /** The table's name; empty: the default table. */
+  table: string;
+  /** The columns' names; none: all. */
+  columns: string[];
+  /** The version of the table to look at; absent: the latest. */
+  version?: bigint | undefined;
+}
+
+/** A piece of an Arrow IPC stream. */
+export interface ExportResponse {
+  /** The next bytes of the stream. */
+  arrowIpc: Uint8Array;
 }
 
 function createBaseUploadRequest(): UploadRequest {
@@ -76,6 +652,8 @@ function createBaseUploadRequest(): UploadRequest {
     idempotencyKey: undefined,
     csvBytesTotal: undefined,
     csvBytesTotalFollows: undefined,
+    table: "",
+    csvOptions: undefined,
   };
 }
 
@@ -95,6 +673,12 @@ export const UploadRequest: MessageFns<UploadRequest> = {
     }
     if (message.csvBytesTotalFollows !== undefined) {
       writer.uint32(32).bool(message.csvBytesTotalFollows);
+    }
+    if (message.table !== "") {
+      writer.uint32(42).string(message.table);
+    }
+    if (message.csvOptions !== undefined) {
+      CsvOptions.encode(message.csvOptions, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -144,6 +728,22 @@ export const UploadRequest: MessageFns<UploadRequest> = {
             message.csvBytesTotalFollows = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.csvOptions = CsvOptions.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -178,6 +778,12 @@ export const UploadRequest: MessageFns<UploadRequest> = {
         : isSet(object.csv_bytes_total_follows)
         ? globalThis.Boolean(object.csv_bytes_total_follows)
         : undefined,
+      table: isSet(object.table) ? globalThis.String(object.table) : "",
+      csvOptions: isSet(object.csvOptions)
+        ? CsvOptions.fromJSON(object.csvOptions)
+        : isSet(object.csv_options)
+        ? CsvOptions.fromJSON(object.csv_options)
+        : undefined,
     };
   },
 
@@ -195,6 +801,12 @@ export const UploadRequest: MessageFns<UploadRequest> = {
     if (message.csvBytesTotalFollows !== undefined) {
       obj.csvBytesTotalFollows = message.csvBytesTotalFollows;
     }
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    if (message.csvOptions !== undefined) {
+      obj.csvOptions = CsvOptions.toJSON(message.csvOptions);
+    }
     return obj;
   },
 
@@ -209,12 +821,490 @@ export const UploadRequest: MessageFns<UploadRequest> = {
       ? BigInt(object.csvBytesTotal)
       : undefined;
     message.csvBytesTotalFollows = object.csvBytesTotalFollows ?? undefined;
+    message.table = object.table ?? "";
+    message.csvOptions = (object.csvOptions !== undefined && object.csvOptions !== null)
+      ? CsvOptions.fromPartial(object.csvOptions)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCsvOptions(): CsvOptions {
+  return { delimiter: "", quote: "", noHeader: false, nullWords: [], compression: 0, types: {}, badRows: 0 };
+}
+
+export const CsvOptions: MessageFns<CsvOptions> = {
+  encode(message: CsvOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.delimiter !== "") {
+      writer.uint32(10).string(message.delimiter);
+    }
+    if (message.quote !== "") {
+      writer.uint32(18).string(message.quote);
+    }
+    if (message.noHeader !== false) {
+      writer.uint32(24).bool(message.noHeader);
+    }
+    for (const v of message.nullWords) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.compression !== 0) {
+      writer.uint32(40).int32(message.compression);
+    }
+    globalThis.Object.entries(message.types).forEach(([key, value]: [string, ColumnType]) => {
+      CsvOptions_TypesEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
+    });
+    if (message.badRows !== 0) {
+      writer.uint32(56).int32(message.badRows);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CsvOptions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCsvOptions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.delimiter = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.quote = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.noHeader = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.nullWords.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.compression = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const entry6 = CsvOptions_TypesEntry.decode(reader, reader.uint32());
+            if (entry6.value !== undefined) {
+              message.types[entry6.key] = entry6.value;
+            }
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.badRows = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CsvOptions {
+    return {
+      delimiter: isSet(object.delimiter) ? globalThis.String(object.delimiter) : "",
+      quote: isSet(object.quote) ? globalThis.String(object.quote) : "",
+      noHeader: isSet(object.noHeader)
+        ? globalThis.Boolean(object.noHeader)
+        : isSet(object.no_header)
+        ? globalThis.Boolean(object.no_header)
+        : false,
+      nullWords: globalThis.Array.isArray(object?.nullWords)
+        ? object.nullWords.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.null_words)
+        ? object.null_words.map((e: any) => globalThis.String(e))
+        : [],
+      compression: isSet(object.compression) ? compressionFromJSON(object.compression) : 0,
+      types: isObject(object.types)
+        ? (globalThis.Object.entries(object.types) as [string, any][]).reduce(
+          (acc: { [key: string]: ColumnType }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: columnTypeFromJSON(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      badRows: isSet(object.badRows)
+        ? badRowsFromJSON(object.badRows)
+        : isSet(object.bad_rows)
+        ? badRowsFromJSON(object.bad_rows)
+        : 0,
+    };
+  },
+
+  toJSON(message: CsvOptions): unknown {
+    const obj: any = {};
+    if (message.delimiter !== "") {
+      obj.delimiter = message.delimiter;
+    }
+    if (message.quote !== "") {
+      obj.quote = message.quote;
+    }
+    if (message.noHeader !== false) {
+      obj.noHeader = message.noHeader;
+    }
+    if (message.nullWords?.length) {
+      obj.nullWords = message.nullWords;
+    }
+    if (message.compression !== 0) {
+      obj.compression = compressionToJSON(message.compression);
+    }
+    if (message.types) {
+      const entries = globalThis.Object.entries(message.types) as [string, ColumnType][];
+      if (entries.length > 0) {
+        obj.types = {};
+        entries.forEach(([k, v]) => {
+          obj.types[k] = columnTypeToJSON(v);
+        });
+      }
+    }
+    if (message.badRows !== 0) {
+      obj.badRows = badRowsToJSON(message.badRows);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CsvOptions>): CsvOptions {
+    return CsvOptions.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CsvOptions>): CsvOptions {
+    const message = createBaseCsvOptions();
+    message.delimiter = object.delimiter ?? "";
+    message.quote = object.quote ?? "";
+    message.noHeader = object.noHeader ?? false;
+    message.nullWords = object.nullWords?.map((e) => e) || [];
+    message.compression = object.compression ?? 0;
+    message.types = (globalThis.Object.entries(object.types ?? {}) as [string, ColumnType][]).reduce(
+      (acc: { [key: string]: ColumnType }, [key, value]: [string, ColumnType]) => {
+        if (value !== undefined) {
+          acc[key] = value as ColumnType;
+        }
+        return acc;
+      },
+      {},
+    );
+    message.badRows = object.badRows ?? 0;
+    return message;
+  },
+};
+
+function createBaseCsvOptions_TypesEntry(): CsvOptions_TypesEntry {
+  return { key: "", value: 0 };
+}
+
+export const CsvOptions_TypesEntry: MessageFns<CsvOptions_TypesEntry> = {
+  encode(message: CsvOptions_TypesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).int32(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CsvOptions_TypesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCsvOptions_TypesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CsvOptions_TypesEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? columnTypeFromJSON(object.value) : 0,
+    };
+  },
+
+  toJSON(message: CsvOptions_TypesEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = columnTypeToJSON(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CsvOptions_TypesEntry>): CsvOptions_TypesEntry {
+    return CsvOptions_TypesEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CsvOptions_TypesEntry>): CsvOptions_TypesEntry {
+    const message = createBaseCsvOptions_TypesEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseColumn(): Column {
+  return { name: "", type: 0 };
+}
+
+export const Column: MessageFns<Column> = {
+  encode(message: Column, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.type !== 0) {
+      writer.uint32(16).int32(message.type);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Column {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseColumn();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Column {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      type: isSet(object.type) ? columnTypeFromJSON(object.type) : 0,
+    };
+  },
+
+  toJSON(message: Column): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.type !== 0) {
+      obj.type = columnTypeToJSON(message.type);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Column>): Column {
+    return Column.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Column>): Column {
+    const message = createBaseColumn();
+    message.name = object.name ?? "";
+    message.type = object.type ?? 0;
+    return message;
+  },
+};
+
+function createBaseRejectedRow(): RejectedRow {
+  return { line: 0n, reason: "" };
+}
+
+export const RejectedRow: MessageFns<RejectedRow> = {
+  encode(message: RejectedRow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.line !== 0n) {
+      if (BigInt.asIntN(64, message.line) !== message.line) {
+        throw new globalThis.Error("value provided for field message.line of type int64 too large");
+      }
+      writer.uint32(8).int64(message.line);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RejectedRow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRejectedRow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.line = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RejectedRow {
+    return {
+      line: isSet(object.line) ? BigInt(object.line) : 0n,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: RejectedRow): unknown {
+    const obj: any = {};
+    if (message.line !== 0n) {
+      obj.line = message.line.toString();
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RejectedRow>): RejectedRow {
+    return RejectedRow.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RejectedRow>): RejectedRow {
+    const message = createBaseRejectedRow();
+    message.line = (object.line !== undefined && object.line !== null) ? BigInt(object.line) : 0n;
+    message.reason = object.reason ?? "";
     return message;
   },
 };
 
 function createBaseUploadResponse(): UploadResponse {
-  return { error: "", rows: 0n, csvBytes: 0n };
+  return {
+    error: "",
+    rows: 0n,
+    csvBytes: 0n,
+    chunkId: "",
+    columns: [],
+    parquetBytes: 0n,
+    rejectedRowCount: 0n,
+    rejectedRows: [],
+  };
 }
 
 export const UploadResponse: MessageFns<UploadResponse> = {
@@ -233,6 +1323,27 @@ export const UploadResponse: MessageFns<UploadResponse> = {
         throw new globalThis.Error("value provided for field message.csvBytes of type int64 too large");
       }
       writer.uint32(24).int64(message.csvBytes);
+    }
+    if (message.chunkId !== "") {
+      writer.uint32(34).string(message.chunkId);
+    }
+    for (const v of message.columns) {
+      Column.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.parquetBytes !== 0n) {
+      if (BigInt.asIntN(64, message.parquetBytes) !== message.parquetBytes) {
+        throw new globalThis.Error("value provided for field message.parquetBytes of type int64 too large");
+      }
+      writer.uint32(48).int64(message.parquetBytes);
+    }
+    if (message.rejectedRowCount !== 0n) {
+      if (BigInt.asIntN(64, message.rejectedRowCount) !== message.rejectedRowCount) {
+        throw new globalThis.Error("value provided for field message.rejectedRowCount of type int64 too large");
+      }
+      writer.uint32(56).int64(message.rejectedRowCount);
+    }
+    for (const v of message.rejectedRows) {
+      RejectedRow.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -274,6 +1385,46 @@ export const UploadResponse: MessageFns<UploadResponse> = {
             message.csvBytes = reader.int64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.chunkId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.columns.push(Column.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.parquetBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.rejectedRowCount = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.rejectedRows.push(RejectedRow.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -295,6 +1446,27 @@ export const UploadResponse: MessageFns<UploadResponse> = {
         : isSet(object.csv_bytes)
         ? BigInt(object.csv_bytes)
         : 0n,
+      chunkId: isSet(object.chunkId)
+        ? globalThis.String(object.chunkId)
+        : isSet(object.chunk_id)
+        ? globalThis.String(object.chunk_id)
+        : "",
+      columns: globalThis.Array.isArray(object?.columns) ? object.columns.map((e: any) => Column.fromJSON(e)) : [],
+      parquetBytes: isSet(object.parquetBytes)
+        ? BigInt(object.parquetBytes)
+        : isSet(object.parquet_bytes)
+        ? BigInt(object.parquet_bytes)
+        : 0n,
+      rejectedRowCount: isSet(object.rejectedRowCount)
+        ? BigInt(object.rejectedRowCount)
+        : isSet(object.rejected_row_count)
+        ? BigInt(object.rejected_row_count)
+        : 0n,
+      rejectedRows: globalThis.Array.isArray(object?.rejectedRows)
+        ? object.rejectedRows.map((e: any) => RejectedRow.fromJSON(e))
+        : globalThis.Array.isArray(object?.rejected_rows)
+        ? object.rejected_rows.map((e: any) => RejectedRow.fromJSON(e))
+        : [],
     };
   },
 
@@ -309,6 +1481,21 @@ export const UploadResponse: MessageFns<UploadResponse> = {
     if (message.csvBytes !== 0n) {
       obj.csvBytes = message.csvBytes.toString();
     }
+    if (message.chunkId !== "") {
+      obj.chunkId = message.chunkId;
+    }
+    if (message.columns?.length) {
+      obj.columns = message.columns.map((e) => Column.toJSON(e));
+    }
+    if (message.parquetBytes !== 0n) {
+      obj.parquetBytes = message.parquetBytes.toString();
+    }
+    if (message.rejectedRowCount !== 0n) {
+      obj.rejectedRowCount = message.rejectedRowCount.toString();
+    }
+    if (message.rejectedRows?.length) {
+      obj.rejectedRows = message.rejectedRows.map((e) => RejectedRow.toJSON(e));
+    }
     return obj;
   },
 
@@ -320,18 +1507,2532 @@ export const UploadResponse: MessageFns<UploadResponse> = {
     message.error = object.error ?? "";
     message.rows = (object.rows !== undefined && object.rows !== null) ? BigInt(object.rows) : 0n;
     message.csvBytes = (object.csvBytes !== undefined && object.csvBytes !== null) ? BigInt(object.csvBytes) : 0n;
+    message.chunkId = object.chunkId ?? "";
+    message.columns = object.columns?.map((e) => Column.fromPartial(e)) || [];
+    message.parquetBytes = (object.parquetBytes !== undefined && object.parquetBytes !== null)
+      ? BigInt(object.parquetBytes)
+      : 0n;
+    message.rejectedRowCount = (object.rejectedRowCount !== undefined && object.rejectedRowCount !== null)
+      ? BigInt(object.rejectedRowCount)
+      : 0n;
+    message.rejectedRows = object.rejectedRows?.map((e) => RejectedRow.fromPartial(e)) || [];
     return message;
   },
 };
 
-/** The same table that the frozen service Table serves. */
+function createBaseCreateTableRequest(): CreateTableRequest {
+  return { table: "" };
+}
+
+export const CreateTableRequest: MessageFns<CreateTableRequest> = {
+  encode(message: CreateTableRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateTableRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateTableRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CreateTableRequest {
+    return { table: isSet(object.table) ? globalThis.String(object.table) : "" };
+  },
+
+  toJSON(message: CreateTableRequest): unknown {
+    const obj: any = {};
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CreateTableRequest>): CreateTableRequest {
+    return CreateTableRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateTableRequest>): CreateTableRequest {
+    const message = createBaseCreateTableRequest();
+    message.table = object.table ?? "";
+    return message;
+  },
+};
+
+function createBaseCreateTableResponse(): CreateTableResponse {
+  return {};
+}
+
+export const CreateTableResponse: MessageFns<CreateTableResponse> = {
+  encode(_: CreateTableResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateTableResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateTableResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): CreateTableResponse {
+    return {};
+  },
+
+  toJSON(_: CreateTableResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<CreateTableResponse>): CreateTableResponse {
+    return CreateTableResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<CreateTableResponse>): CreateTableResponse {
+    const message = createBaseCreateTableResponse();
+    return message;
+  },
+};
+
+function createBaseListTablesRequest(): ListTablesRequest {
+  return { pageSize: 0, pageToken: "" };
+}
+
+export const ListTablesRequest: MessageFns<ListTablesRequest> = {
+  encode(message: ListTablesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTablesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTablesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListTablesRequest {
+    return {
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListTablesRequest): unknown {
+    const obj: any = {};
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListTablesRequest>): ListTablesRequest {
+    return ListTablesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListTablesRequest>): ListTablesRequest {
+    const message = createBaseListTablesRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListTablesResponse(): ListTablesResponse {
+  return { tables: [], nextPageToken: "" };
+}
+
+export const ListTablesResponse: MessageFns<ListTablesResponse> = {
+  encode(message: ListTablesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tables) {
+      TableSummary.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTablesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTablesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tables.push(TableSummary.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListTablesResponse {
+    return {
+      tables: globalThis.Array.isArray(object?.tables) ? object.tables.map((e: any) => TableSummary.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListTablesResponse): unknown {
+    const obj: any = {};
+    if (message.tables?.length) {
+      obj.tables = message.tables.map((e) => TableSummary.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListTablesResponse>): ListTablesResponse {
+    return ListTablesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListTablesResponse>): ListTablesResponse {
+    const message = createBaseListTablesResponse();
+    message.tables = object.tables?.map((e) => TableSummary.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseTableSummary(): TableSummary {
+  return { table: "", version: undefined, rows: 0n, chunks: 0n, csvBytes: 0n, parquetBytes: 0n };
+}
+
+export const TableSummary: MessageFns<TableSummary> = {
+  encode(message: TableSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    if (message.version !== undefined) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(16).int64(message.version);
+    }
+    if (message.rows !== 0n) {
+      if (BigInt.asIntN(64, message.rows) !== message.rows) {
+        throw new globalThis.Error("value provided for field message.rows of type int64 too large");
+      }
+      writer.uint32(24).int64(message.rows);
+    }
+    if (message.chunks !== 0n) {
+      if (BigInt.asIntN(64, message.chunks) !== message.chunks) {
+        throw new globalThis.Error("value provided for field message.chunks of type int64 too large");
+      }
+      writer.uint32(32).int64(message.chunks);
+    }
+    if (message.csvBytes !== 0n) {
+      if (BigInt.asIntN(64, message.csvBytes) !== message.csvBytes) {
+        throw new globalThis.Error("value provided for field message.csvBytes of type int64 too large");
+      }
+      writer.uint32(40).int64(message.csvBytes);
+    }
+    if (message.parquetBytes !== 0n) {
+      if (BigInt.asIntN(64, message.parquetBytes) !== message.parquetBytes) {
+        throw new globalThis.Error("value provided for field message.parquetBytes of type int64 too large");
+      }
+      writer.uint32(48).int64(message.parquetBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TableSummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTableSummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rows = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.chunks = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.csvBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.parquetBytes = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TableSummary {
+    return {
+      table: isSet(object.table) ? globalThis.String(object.table) : "",
+      version: isSet(object.version) ? BigInt(object.version) : undefined,
+      rows: isSet(object.rows) ? BigInt(object.rows) : 0n,
+      chunks: isSet(object.chunks) ? BigInt(object.chunks) : 0n,
+      csvBytes: isSet(object.csvBytes)
+        ? BigInt(object.csvBytes)
+        : isSet(object.csv_bytes)
+        ? BigInt(object.csv_bytes)
+        : 0n,
+      parquetBytes: isSet(object.parquetBytes)
+        ? BigInt(object.parquetBytes)
+        : isSet(object.parquet_bytes)
+        ? BigInt(object.parquet_bytes)
+        : 0n,
+    };
+  },
+
+  toJSON(message: TableSummary): unknown {
+    const obj: any = {};
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    if (message.version !== undefined) {
+      obj.version = message.version.toString();
+    }
+    if (message.rows !== 0n) {
+      obj.rows = message.rows.toString();
+    }
+    if (message.chunks !== 0n) {
+      obj.chunks = message.chunks.toString();
+    }
+    if (message.csvBytes !== 0n) {
+      obj.csvBytes = message.csvBytes.toString();
+    }
+    if (message.parquetBytes !== 0n) {
+      obj.parquetBytes = message.parquetBytes.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TableSummary>): TableSummary {
+    return TableSummary.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TableSummary>): TableSummary {
+    const message = createBaseTableSummary();
+    message.table = object.table ?? "";
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : undefined;
+    message.rows = (object.rows !== undefined && object.rows !== null) ? BigInt(object.rows) : 0n;
+    message.chunks = (object.chunks !== undefined && object.chunks !== null) ? BigInt(object.chunks) : 0n;
+    message.csvBytes = (object.csvBytes !== undefined && object.csvBytes !== null) ? BigInt(object.csvBytes) : 0n;
+    message.parquetBytes = (object.parquetBytes !== undefined && object.parquetBytes !== null)
+      ? BigInt(object.parquetBytes)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseDescribeTableRequest(): DescribeTableRequest {
+  return { table: "" };
+}
+
+export const DescribeTableRequest: MessageFns<DescribeTableRequest> = {
+  encode(message: DescribeTableRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeTableRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeTableRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeTableRequest {
+    return { table: isSet(object.table) ? globalThis.String(object.table) : "" };
+  },
+
+  toJSON(message: DescribeTableRequest): unknown {
+    const obj: any = {};
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DescribeTableRequest>): DescribeTableRequest {
+    return DescribeTableRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DescribeTableRequest>): DescribeTableRequest {
+    const message = createBaseDescribeTableRequest();
+    message.table = object.table ?? "";
+    return message;
+  },
+};
+
+function createBaseDescribeTableResponse(): DescribeTableResponse {
+  return { summary: undefined, columns: [], deltaPath: "" };
+}
+
+export const DescribeTableResponse: MessageFns<DescribeTableResponse> = {
+  encode(message: DescribeTableResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.summary !== undefined) {
+      TableSummary.encode(message.summary, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.columns) {
+      TableColumn.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.deltaPath !== "") {
+      writer.uint32(26).string(message.deltaPath);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeTableResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeTableResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.summary = TableSummary.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.columns.push(TableColumn.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.deltaPath = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DescribeTableResponse {
+    return {
+      summary: isSet(object.summary) ? TableSummary.fromJSON(object.summary) : undefined,
+      columns: globalThis.Array.isArray(object?.columns) ? object.columns.map((e: any) => TableColumn.fromJSON(e)) : [],
+      deltaPath: isSet(object.deltaPath)
+        ? globalThis.String(object.deltaPath)
+        : isSet(object.delta_path)
+        ? globalThis.String(object.delta_path)
+        : "",
+    };
+  },
+
+  toJSON(message: DescribeTableResponse): unknown {
+    const obj: any = {};
+    if (message.summary !== undefined) {
+      obj.summary = TableSummary.toJSON(message.summary);
+    }
+    if (message.columns?.length) {
+      obj.columns = message.columns.map((e) => TableColumn.toJSON(e));
+    }
+    if (message.deltaPath !== "") {
+      obj.deltaPath = message.deltaPath;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DescribeTableResponse>): DescribeTableResponse {
+    return DescribeTableResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DescribeTableResponse>): DescribeTableResponse {
+    const message = createBaseDescribeTableResponse();
+    message.summary = (object.summary !== undefined && object.summary !== null)
+      ? TableSummary.fromPartial(object.summary)
+      : undefined;
+    message.columns = object.columns?.map((e) => TableColumn.fromPartial(e)) || [];
+    message.deltaPath = object.deltaPath ?? "";
+    return message;
+  },
+};
+
+function createBaseTableColumn(): TableColumn {
+  return { name: "", types: [] };
+}
+
+export const TableColumn: MessageFns<TableColumn> = {
+  encode(message: TableColumn, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    for (const v of message.types) {
+      TableColumnType.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TableColumn {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTableColumn();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.types.push(TableColumnType.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TableColumn {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      types: globalThis.Array.isArray(object?.types) ? object.types.map((e: any) => TableColumnType.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: TableColumn): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.types?.length) {
+      obj.types = message.types.map((e) => TableColumnType.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TableColumn>): TableColumn {
+    return TableColumn.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TableColumn>): TableColumn {
+    const message = createBaseTableColumn();
+    message.name = object.name ?? "";
+    message.types = object.types?.map((e) => TableColumnType.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTableColumnType(): TableColumnType {
+  return { type: 0, deltaColumn: "" };
+}
+
+export const TableColumnType: MessageFns<TableColumnType> = {
+  encode(message: TableColumnType, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    if (message.deltaColumn !== "") {
+      writer.uint32(18).string(message.deltaColumn);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TableColumnType {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTableColumnType();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.deltaColumn = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TableColumnType {
+    return {
+      type: isSet(object.type) ? columnTypeFromJSON(object.type) : 0,
+      deltaColumn: isSet(object.deltaColumn)
+        ? globalThis.String(object.deltaColumn)
+        : isSet(object.delta_column)
+        ? globalThis.String(object.delta_column)
+        : "",
+    };
+  },
+
+  toJSON(message: TableColumnType): unknown {
+    const obj: any = {};
+    if (message.type !== 0) {
+      obj.type = columnTypeToJSON(message.type);
+    }
+    if (message.deltaColumn !== "") {
+      obj.deltaColumn = message.deltaColumn;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TableColumnType>): TableColumnType {
+    return TableColumnType.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TableColumnType>): TableColumnType {
+    const message = createBaseTableColumnType();
+    message.type = object.type ?? 0;
+    message.deltaColumn = object.deltaColumn ?? "";
+    return message;
+  },
+};
+
+function createBaseDropTableRequest(): DropTableRequest {
+  return { table: "" };
+}
+
+export const DropTableRequest: MessageFns<DropTableRequest> = {
+  encode(message: DropTableRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DropTableRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDropTableRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DropTableRequest {
+    return { table: isSet(object.table) ? globalThis.String(object.table) : "" };
+  },
+
+  toJSON(message: DropTableRequest): unknown {
+    const obj: any = {};
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DropTableRequest>): DropTableRequest {
+    return DropTableRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DropTableRequest>): DropTableRequest {
+    const message = createBaseDropTableRequest();
+    message.table = object.table ?? "";
+    return message;
+  },
+};
+
+function createBaseDropTableResponse(): DropTableResponse {
+  return {};
+}
+
+export const DropTableResponse: MessageFns<DropTableResponse> = {
+  encode(_: DropTableResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DropTableResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDropTableResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DropTableResponse {
+    return {};
+  },
+
+  toJSON(_: DropTableResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<DropTableResponse>): DropTableResponse {
+    return DropTableResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DropTableResponse>): DropTableResponse {
+    const message = createBaseDropTableResponse();
+    return message;
+  },
+};
+
+function createBaseListChunksRequest(): ListChunksRequest {
+  return { table: "", pageSize: 0, pageToken: "" };
+}
+
+export const ListChunksRequest: MessageFns<ListChunksRequest> = {
+  encode(message: ListChunksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListChunksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListChunksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListChunksRequest {
+    return {
+      table: isSet(object.table) ? globalThis.String(object.table) : "",
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListChunksRequest): unknown {
+    const obj: any = {};
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListChunksRequest>): ListChunksRequest {
+    return ListChunksRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListChunksRequest>): ListChunksRequest {
+    const message = createBaseListChunksRequest();
+    message.table = object.table ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListChunksResponse(): ListChunksResponse {
+  return { chunks: [], nextPageToken: "" };
+}
+
+export const ListChunksResponse: MessageFns<ListChunksResponse> = {
+  encode(message: ListChunksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.chunks) {
+      Chunk.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListChunksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListChunksResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.chunks.push(Chunk.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListChunksResponse {
+    return {
+      chunks: globalThis.Array.isArray(object?.chunks) ? object.chunks.map((e: any) => Chunk.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListChunksResponse): unknown {
+    const obj: any = {};
+    if (message.chunks?.length) {
+      obj.chunks = message.chunks.map((e) => Chunk.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListChunksResponse>): ListChunksResponse {
+    return ListChunksResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListChunksResponse>): ListChunksResponse {
+    const message = createBaseListChunksResponse();
+    message.chunks = object.chunks?.map((e) => Chunk.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseChunk(): Chunk {
+  return { chunkId: "", number: 0n, rows: 0n, csvBytes: 0n, parquetBytes: 0n, version: 0n };
+}
+
+export const Chunk: MessageFns<Chunk> = {
+  encode(message: Chunk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.chunkId !== "") {
+      writer.uint32(10).string(message.chunkId);
+    }
+    if (message.number !== 0n) {
+      if (BigInt.asIntN(64, message.number) !== message.number) {
+        throw new globalThis.Error("value provided for field message.number of type int64 too large");
+      }
+      writer.uint32(16).int64(message.number);
+    }
+    if (message.rows !== 0n) {
+      if (BigInt.asIntN(64, message.rows) !== message.rows) {
+        throw new globalThis.Error("value provided for field message.rows of type int64 too large");
+      }
+      writer.uint32(24).int64(message.rows);
+    }
+    if (message.csvBytes !== 0n) {
+      if (BigInt.asIntN(64, message.csvBytes) !== message.csvBytes) {
+        throw new globalThis.Error("value provided for field message.csvBytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.csvBytes);
+    }
+    if (message.parquetBytes !== 0n) {
+      if (BigInt.asIntN(64, message.parquetBytes) !== message.parquetBytes) {
+        throw new globalThis.Error("value provided for field message.parquetBytes of type int64 too large");
+      }
+      writer.uint32(40).int64(message.parquetBytes);
+    }
+    if (message.version !== 0n) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(48).int64(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Chunk {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChunk();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.chunkId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.number = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rows = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.csvBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.parquetBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Chunk {
+    return {
+      chunkId: isSet(object.chunkId)
+        ? globalThis.String(object.chunkId)
+        : isSet(object.chunk_id)
+        ? globalThis.String(object.chunk_id)
+        : "",
+      number: isSet(object.number) ? BigInt(object.number) : 0n,
+      rows: isSet(object.rows) ? BigInt(object.rows) : 0n,
+      csvBytes: isSet(object.csvBytes)
+        ? BigInt(object.csvBytes)
+        : isSet(object.csv_bytes)
+        ? BigInt(object.csv_bytes)
+        : 0n,
+      parquetBytes: isSet(object.parquetBytes)
+        ? BigInt(object.parquetBytes)
+        : isSet(object.parquet_bytes)
+        ? BigInt(object.parquet_bytes)
+        : 0n,
+      version: isSet(object.version) ? BigInt(object.version) : 0n,
+    };
+  },
+
+  toJSON(message: Chunk): unknown {
+    const obj: any = {};
+    if (message.chunkId !== "") {
+      obj.chunkId = message.chunkId;
+    }
+    if (message.number !== 0n) {
+      obj.number = message.number.toString();
+    }
+    if (message.rows !== 0n) {
+      obj.rows = message.rows.toString();
+    }
+    if (message.csvBytes !== 0n) {
+      obj.csvBytes = message.csvBytes.toString();
+    }
+    if (message.parquetBytes !== 0n) {
+      obj.parquetBytes = message.parquetBytes.toString();
+    }
+    if (message.version !== 0n) {
+      obj.version = message.version.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Chunk>): Chunk {
+    return Chunk.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Chunk>): Chunk {
+    const message = createBaseChunk();
+    message.chunkId = object.chunkId ?? "";
+    message.number = (object.number !== undefined && object.number !== null) ? BigInt(object.number) : 0n;
+    message.rows = (object.rows !== undefined && object.rows !== null) ? BigInt(object.rows) : 0n;
+    message.csvBytes = (object.csvBytes !== undefined && object.csvBytes !== null) ? BigInt(object.csvBytes) : 0n;
+    message.parquetBytes = (object.parquetBytes !== undefined && object.parquetBytes !== null)
+      ? BigInt(object.parquetBytes)
+      : 0n;
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
+    return message;
+  },
+};
+
+function createBaseDeleteChunkRequest(): DeleteChunkRequest {
+  return { table: "", chunkId: "" };
+}
+
+export const DeleteChunkRequest: MessageFns<DeleteChunkRequest> = {
+  encode(message: DeleteChunkRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    if (message.chunkId !== "") {
+      writer.uint32(18).string(message.chunkId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteChunkRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteChunkRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.chunkId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteChunkRequest {
+    return {
+      table: isSet(object.table) ? globalThis.String(object.table) : "",
+      chunkId: isSet(object.chunkId)
+        ? globalThis.String(object.chunkId)
+        : isSet(object.chunk_id)
+        ? globalThis.String(object.chunk_id)
+        : "",
+    };
+  },
+
+  toJSON(message: DeleteChunkRequest): unknown {
+    const obj: any = {};
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    if (message.chunkId !== "") {
+      obj.chunkId = message.chunkId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteChunkRequest>): DeleteChunkRequest {
+    return DeleteChunkRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteChunkRequest>): DeleteChunkRequest {
+    const message = createBaseDeleteChunkRequest();
+    message.table = object.table ?? "";
+    message.chunkId = object.chunkId ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteChunkResponse(): DeleteChunkResponse {
+  return { version: 0n };
+}
+
+export const DeleteChunkResponse: MessageFns<DeleteChunkResponse> = {
+  encode(message: DeleteChunkResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== 0n) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(8).int64(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteChunkResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteChunkResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteChunkResponse {
+    return { version: isSet(object.version) ? BigInt(object.version) : 0n };
+  },
+
+  toJSON(message: DeleteChunkResponse): unknown {
+    const obj: any = {};
+    if (message.version !== 0n) {
+      obj.version = message.version.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteChunkResponse>): DeleteChunkResponse {
+    return DeleteChunkResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteChunkResponse>): DeleteChunkResponse {
+    const message = createBaseDeleteChunkResponse();
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
+    return message;
+  },
+};
+
+function createBaseAggregateRequest(): AggregateRequest {
+  return { table: "", columns: [], functions: [], format: 0, version: undefined };
+}
+
+export const AggregateRequest: MessageFns<AggregateRequest> = {
+  encode(message: AggregateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    for (const v of message.columns) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.functions.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.functions) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.format !== 0) {
+      writer.uint32(32).int32(message.format);
+    }
+    if (message.version !== undefined) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(40).int64(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AggregateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAggregateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.columns.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.functions.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.functions.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.format = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AggregateRequest {
+    return {
+      table: isSet(object.table) ? globalThis.String(object.table) : "",
+      columns: globalThis.Array.isArray(object?.columns) ? object.columns.map((e: any) => globalThis.String(e)) : [],
+      functions: globalThis.Array.isArray(object?.functions)
+        ? object.functions.map((e: any) => aggregateFunctionFromJSON(e))
+        : [],
+      format: isSet(object.format) ? fileFormatFromJSON(object.format) : 0,
+      version: isSet(object.version) ? BigInt(object.version) : undefined,
+    };
+  },
+
+  toJSON(message: AggregateRequest): unknown {
+    const obj: any = {};
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    if (message.columns?.length) {
+      obj.columns = message.columns;
+    }
+    if (message.functions?.length) {
+      obj.functions = message.functions.map((e) => aggregateFunctionToJSON(e));
+    }
+    if (message.format !== 0) {
+      obj.format = fileFormatToJSON(message.format);
+    }
+    if (message.version !== undefined) {
+      obj.version = message.version.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AggregateRequest>): AggregateRequest {
+    return AggregateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AggregateRequest>): AggregateRequest {
+    const message = createBaseAggregateRequest();
+    message.table = object.table ?? "";
+    message.columns = object.columns?.map((e) => e) || [];
+    message.functions = object.functions?.map((e) => e) || [];
+    message.format = object.format ?? 0;
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : undefined;
+    return message;
+  },
+};
+
+function createBaseAggregateResponse(): AggregateResponse {
+  return { progress: undefined, result: undefined };
+}
+
+export const AggregateResponse: MessageFns<AggregateResponse> = {
+  encode(message: AggregateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.progress !== undefined) {
+      Progress.encode(message.progress, writer.uint32(10).fork()).join();
+    }
+    if (message.result !== undefined) {
+      AggregateResult.encode(message.result, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AggregateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAggregateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.progress = Progress.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.result = AggregateResult.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AggregateResponse {
+    return {
+      progress: isSet(object.progress) ? Progress.fromJSON(object.progress) : undefined,
+      result: isSet(object.result) ? AggregateResult.fromJSON(object.result) : undefined,
+    };
+  },
+
+  toJSON(message: AggregateResponse): unknown {
+    const obj: any = {};
+    if (message.progress !== undefined) {
+      obj.progress = Progress.toJSON(message.progress);
+    }
+    if (message.result !== undefined) {
+      obj.result = AggregateResult.toJSON(message.result);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AggregateResponse>): AggregateResponse {
+    return AggregateResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AggregateResponse>): AggregateResponse {
+    const message = createBaseAggregateResponse();
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? Progress.fromPartial(object.progress)
+      : undefined;
+    message.result = (object.result !== undefined && object.result !== null)
+      ? AggregateResult.fromPartial(object.result)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseProgress(): Progress {
+  return { chunksDone: 0n, chunks: 0n, bytesRead: 0n };
+}
+
+export const Progress: MessageFns<Progress> = {
+  encode(message: Progress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.chunksDone !== 0n) {
+      if (BigInt.asIntN(64, message.chunksDone) !== message.chunksDone) {
+        throw new globalThis.Error("value provided for field message.chunksDone of type int64 too large");
+      }
+      writer.uint32(8).int64(message.chunksDone);
+    }
+    if (message.chunks !== 0n) {
+      if (BigInt.asIntN(64, message.chunks) !== message.chunks) {
+        throw new globalThis.Error("value provided for field message.chunks of type int64 too large");
+      }
+      writer.uint32(16).int64(message.chunks);
+    }
+    if (message.bytesRead !== 0n) {
+      if (BigInt.asIntN(64, message.bytesRead) !== message.bytesRead) {
+        throw new globalThis.Error("value provided for field message.bytesRead of type int64 too large");
+      }
+      writer.uint32(24).int64(message.bytesRead);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Progress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.chunksDone = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.chunks = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytesRead = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Progress {
+    return {
+      chunksDone: isSet(object.chunksDone)
+        ? BigInt(object.chunksDone)
+        : isSet(object.chunks_done)
+        ? BigInt(object.chunks_done)
+        : 0n,
+      chunks: isSet(object.chunks) ? BigInt(object.chunks) : 0n,
+      bytesRead: isSet(object.bytesRead)
+        ? BigInt(object.bytesRead)
+        : isSet(object.bytes_read)
+        ? BigInt(object.bytes_read)
+        : 0n,
+    };
+  },
+
+  toJSON(message: Progress): unknown {
+    const obj: any = {};
+    if (message.chunksDone !== 0n) {
+      obj.chunksDone = message.chunksDone.toString();
+    }
+    if (message.chunks !== 0n) {
+      obj.chunks = message.chunks.toString();
+    }
+    if (message.bytesRead !== 0n) {
+      obj.bytesRead = message.bytesRead.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Progress>): Progress {
+    return Progress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Progress>): Progress {
+    const message = createBaseProgress();
+    message.chunksDone = (object.chunksDone !== undefined && object.chunksDone !== null)
+      ? BigInt(object.chunksDone)
+      : 0n;
+    message.chunks = (object.chunks !== undefined && object.chunks !== null) ? BigInt(object.chunks) : 0n;
+    message.bytesRead = (object.bytesRead !== undefined && object.bytesRead !== null) ? BigInt(object.bytesRead) : 0n;
+    return message;
+  },
+};
+
+function createBaseAggregateResult(): AggregateResult {
+  return { version: undefined, columns: [] };
+}
+
+export const AggregateResult: MessageFns<AggregateResult> = {
+  encode(message: AggregateResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== undefined) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(8).int64(message.version);
+    }
+    for (const v of message.columns) {
+      ColumnAggregates.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AggregateResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAggregateResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.columns.push(ColumnAggregates.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AggregateResult {
+    return {
+      version: isSet(object.version) ? BigInt(object.version) : undefined,
+      columns: globalThis.Array.isArray(object?.columns)
+        ? object.columns.map((e: any) => ColumnAggregates.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: AggregateResult): unknown {
+    const obj: any = {};
+    if (message.version !== undefined) {
+      obj.version = message.version.toString();
+    }
+    if (message.columns?.length) {
+      obj.columns = message.columns.map((e) => ColumnAggregates.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AggregateResult>): AggregateResult {
+    return AggregateResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AggregateResult>): AggregateResult {
+    const message = createBaseAggregateResult();
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : undefined;
+    message.columns = object.columns?.map((e) => ColumnAggregates.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseColumnAggregates(): ColumnAggregates {
+  return {
+    column: "",
+    count: undefined,
+    nulls: undefined,
+    sum: undefined,
+    min: undefined,
+    max: undefined,
+    mean: undefined,
+  };
+}
+
+export const ColumnAggregates: MessageFns<ColumnAggregates> = {
+  encode(message: ColumnAggregates, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.column !== "") {
+      writer.uint32(10).string(message.column);
+    }
+    if (message.count !== undefined) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(16).int64(message.count);
+    }
+    if (message.nulls !== undefined) {
+      if (BigInt.asIntN(64, message.nulls) !== message.nulls) {
+        throw new globalThis.Error("value provided for field message.nulls of type int64 too large");
+      }
+      writer.uint32(24).int64(message.nulls);
+    }
+    if (message.sum !== undefined) {
+      NumericValue.encode(message.sum, writer.uint32(34).fork()).join();
+    }
+    if (message.min !== undefined) {
+      NumericValue.encode(message.min, writer.uint32(42).fork()).join();
+    }
+    if (message.max !== undefined) {
+      NumericValue.encode(message.max, writer.uint32(50).fork()).join();
+    }
+    if (message.mean !== undefined) {
+      writer.uint32(57).double(message.mean);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ColumnAggregates {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseColumnAggregates();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.column = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.nulls = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sum = NumericValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.min = NumericValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.max = NumericValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.mean = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ColumnAggregates {
+    return {
+      column: isSet(object.column) ? globalThis.String(object.column) : "",
+      count: isSet(object.count) ? BigInt(object.count) : undefined,
+      nulls: isSet(object.nulls) ? BigInt(object.nulls) : undefined,
+      sum: isSet(object.sum) ? NumericValue.fromJSON(object.sum) : undefined,
+      min: isSet(object.min) ? NumericValue.fromJSON(object.min) : undefined,
+      max: isSet(object.max) ? NumericValue.fromJSON(object.max) : undefined,
+      mean: isSet(object.mean) ? globalThis.Number(object.mean) : undefined,
+    };
+  },
+
+  toJSON(message: ColumnAggregates): unknown {
+    const obj: any = {};
+    if (message.column !== "") {
+      obj.column = message.column;
+    }
+    if (message.count !== undefined) {
+      obj.count = message.count.toString();
+    }
+    if (message.nulls !== undefined) {
+      obj.nulls = message.nulls.toString();
+    }
+    if (message.sum !== undefined) {
+      obj.sum = NumericValue.toJSON(message.sum);
+    }
+    if (message.min !== undefined) {
+      obj.min = NumericValue.toJSON(message.min);
+    }
+    if (message.max !== undefined) {
+      obj.max = NumericValue.toJSON(message.max);
+    }
+    if (message.mean !== undefined) {
+      obj.mean = floatToJson(message.mean);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ColumnAggregates>): ColumnAggregates {
+    return ColumnAggregates.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ColumnAggregates>): ColumnAggregates {
+    const message = createBaseColumnAggregates();
+    message.column = object.column ?? "";
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : undefined;
+    message.nulls = (object.nulls !== undefined && object.nulls !== null) ? BigInt(object.nulls) : undefined;
+    message.sum = (object.sum !== undefined && object.sum !== null) ? NumericValue.fromPartial(object.sum) : undefined;
+    message.min = (object.min !== undefined && object.min !== null) ? NumericValue.fromPartial(object.min) : undefined;
+    message.max = (object.max !== undefined && object.max !== null) ? NumericValue.fromPartial(object.max) : undefined;
+    message.mean = object.mean ?? undefined;
+    return message;
+  },
+};
+
+function createBaseNumericValue(): NumericValue {
+  return { int64Value: undefined, decimalValue: undefined, doubleValue: undefined };
+}
+
+export const NumericValue: MessageFns<NumericValue> = {
+  encode(message: NumericValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.int64Value !== undefined) {
+      if (BigInt.asIntN(64, message.int64Value) !== message.int64Value) {
+        throw new globalThis.Error("value provided for field message.int64Value of type int64 too large");
+      }
+      writer.uint32(8).int64(message.int64Value);
+    }
+    if (message.decimalValue !== undefined) {
+      writer.uint32(18).string(message.decimalValue);
+    }
+    if (message.doubleValue !== undefined) {
+      writer.uint32(25).double(message.doubleValue);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NumericValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNumericValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.int64Value = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.decimalValue = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.doubleValue = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NumericValue {
+    return {
+      int64Value: isSet(object.int64Value)
+        ? BigInt(object.int64Value)
+        : isSet(object.int64_value)
+        ? BigInt(object.int64_value)
+        : undefined,
+      decimalValue: isSet(object.decimalValue)
+        ? globalThis.String(object.decimalValue)
+        : isSet(object.decimal_value)
+        ? globalThis.String(object.decimal_value)
+        : undefined,
+      doubleValue: isSet(object.doubleValue)
+        ? globalThis.Number(object.doubleValue)
+        : isSet(object.double_value)
+        ? globalThis.Number(object.double_value)
+        : undefined,
+    };
+  },
+
+  toJSON(message: NumericValue): unknown {
+    const obj: any = {};
+    if (message.int64Value !== undefined) {
+      obj.int64Value = message.int64Value.toString();
+    }
+    if (message.decimalValue !== undefined) {
+      obj.decimalValue = message.decimalValue;
+    }
+    if (message.doubleValue !== undefined) {
+      obj.doubleValue = floatToJson(message.doubleValue);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NumericValue>): NumericValue {
+    return NumericValue.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NumericValue>): NumericValue {
+    const message = createBaseNumericValue();
+    message.int64Value = (object.int64Value !== undefined && object.int64Value !== null)
+      ? BigInt(object.int64Value)
+      : undefined;
+    message.decimalValue = object.decimalValue ?? undefined;
+    message.doubleValue = object.doubleValue ?? undefined;
+    return message;
+  },
+};
+
+function createBaseExportRequest(): ExportRequest {
+  return { table: "", columns: [], version: undefined };
+}
+
+export const ExportRequest: MessageFns<ExportRequest> = {
+  encode(message: ExportRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    for (const v of message.columns) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.version !== undefined) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(24).int64(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.columns.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportRequest {
+    return {
+      table: isSet(object.table) ? globalThis.String(object.table) : "",
+      columns: globalThis.Array.isArray(object?.columns) ? object.columns.map((e: any) => globalThis.String(e)) : [],
+      version: isSet(object.version) ? BigInt(object.version) : undefined,
+    };
+  },
+
+  toJSON(message: ExportRequest): unknown {
+    const obj: any = {};
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    if (message.columns?.length) {
+      obj.columns = message.columns;
+    }
+    if (message.version !== undefined) {
+      obj.version = message.version.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportRequest>): ExportRequest {
+    return ExportRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportRequest>): ExportRequest {
+    const message = createBaseExportRequest();
+    message.table = object.table ?? "";
+    message.columns = object.columns?.map((e) => e) || [];
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : undefined;
+    return message;
+  },
+};
+
+function createBaseExportResponse(): ExportResponse {
+  return { arrowIpc: new Uint8Array(0) };
+}
+
+export const ExportResponse: MessageFns<ExportResponse> = {
+  encode(message: ExportResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.arrowIpc.length !== 0) {
+      writer.uint32(10).bytes(message.arrowIpc);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.arrowIpc = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportResponse {
+    return {
+      arrowIpc: isSet(object.arrowIpc)
+        ? bytesFromBase64(object.arrowIpc)
+        : isSet(object.arrow_ipc)
+        ? bytesFromBase64(object.arrow_ipc)
+        : new Uint8Array(0),
+    };
+  },
+
+  toJSON(message: ExportResponse): unknown {
+    const obj: any = {};
+    if (message.arrowIpc.length !== 0) {
+      obj.arrowIpc = base64FromBytes(message.arrowIpc);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportResponse>): ExportResponse {
+    return ExportResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportResponse>): ExportResponse {
+    const message = createBaseExportResponse();
+    message.arrowIpc = object.arrowIpc ?? new Uint8Array(0);
+    return message;
+  },
+};
+
+/**
+ * Tables of CSV files. The table called `default` is always there, and is the one that the frozen
+ * service Table serves.
+ *
+ * A table's name has 1 to 64 characters: letters and digits of ASCII, `_` and `-`, the first one a
+ * letter or a digit; names that differ by case only are the same name. Another name is an error with
+ * INVALID_ARGUMENT, and a table that does not exist one with NOT_FOUND. Each change of a table makes
+ * a new version of it, counted from 0: it is the version of the Delta Lake table that other engines
+ * read. Errors carry google.rpc.ErrorInfo with a stable reason, and BadRequest where a field of the
+ * request is at fault.
+ */
 export type TableServiceDefinition = typeof TableServiceDefinition;
 export const TableServiceDefinition = {
   name: "TableService",
   fullName: "tally.v1.TableService",
   methods: {
+    /** Makes an empty table. Fails with ALREADY_EXISTS if there is one of that name. */
+    createTable: {
+      name: "CreateTable",
+      requestType: CreateTableRequest as typeof CreateTableRequest,
+      requestStream: false,
+      responseType: CreateTableResponse as typeof CreateTableResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Lists the tables in the order of their names, a page at a time. */
+    listTables: {
+      name: "ListTables",
+      requestType: ListTablesRequest as typeof ListTablesRequest,
+      requestStream: false,
+      responseType: ListTablesResponse as typeof ListTablesResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** What a table has: its columns with their types, rows, chunks and bytes. */
+    describeTable: {
+      name: "DescribeTable",
+      requestType: DescribeTableRequest as typeof DescribeTableRequest,
+      requestStream: false,
+      responseType: DescribeTableResponse as typeof DescribeTableResponse,
+      responseStream: false,
+      options: {},
+    },
     /**
-     * Adds one CSV file of any size to the table, sent in pieces.
+     * Removes a table with all that it has. The default table cannot be dropped.
+     *
+     * Calls that are working with the table fail, or end as if it had come after them.
+     */
+    dropTable: {
+      name: "DropTable",
+      requestType: DropTableRequest as typeof DropTableRequest,
+      requestStream: false,
+      responseType: DropTableResponse as typeof DropTableResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Lists the chunks of a table in the order of their uploads, a page at a time. */
+    listChunks: {
+      name: "ListChunks",
+      requestType: ListChunksRequest as typeof ListChunksRequest,
+      requestStream: false,
+      responseType: ListChunksResponse as typeof ListChunksResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Takes a chunk out of a table: a mistaken upload. Fails with NOT_FOUND if there is none of that id.
+     *
+     * Its files stay for queries of older versions, until another engine's VACUUM removes them.
+     */
+    deleteChunk: {
+      name: "DeleteChunk",
+      requestType: DeleteChunkRequest as typeof DeleteChunkRequest,
+      requestStream: false,
+      responseType: DeleteChunkResponse as typeof DeleteChunkResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * Counts, sums, and finds the least, the greatest and the mean of columns, in one pass of each.
+     *
+     * A call that takes long tells how far it is; the last message of the stream is the result. It
+     * sees the table as of one version.
+     */
+    aggregate: {
+      name: "Aggregate",
+      requestType: AggregateRequest as typeof AggregateRequest,
+      requestStream: false,
+      responseType: AggregateResponse as typeof AggregateResponse,
+      responseStream: true,
+      options: {},
+    },
+    /**
+     * Streams columns of a table as an Arrow IPC stream, which pandas, polars, DuckDB and Arrow's own
+     * libraries read.
+     *
+     * The bytes of all messages, one after the other, are the stream: a schema, record batches in the
+     * order of the uploads, an end. It sees the table as of one version. The type of a column is int64,
+     * float64, bool, date32, timestamp[us, UTC] or utf8; one that has several types is utf8, with
+     * the values as they are in the CSV files.
+     */
+    export: {
+      name: "Export",
+      requestType: ExportRequest as typeof ExportRequest,
+      requestStream: false,
+      responseType: ExportResponse as typeof ExportResponse,
+      responseStream: true,
+      options: {},
+    },
+    /**
+     * Adds one CSV file of any size to a table, sent in pieces.
      *
      * The answer comes when the client has ended its side of the stream, and is the one that
      * /Table/Upload gives for the same bytes. A reply without an error means that the chunk is on
@@ -356,8 +4057,66 @@ export const TableServiceDefinition = {
 } as const;
 
 export interface TableServiceImplementation<CallContextExt = {}> {
+  /** Makes an empty table. Fails with ALREADY_EXISTS if there is one of that name. */
+  createTable(
+    request: CreateTableRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<CreateTableResponse>>;
+  /** Lists the tables in the order of their names, a page at a time. */
+  listTables(
+    request: ListTablesRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<ListTablesResponse>>;
+  /** What a table has: its columns with their types, rows, chunks and bytes. */
+  describeTable(
+    request: DescribeTableRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<DescribeTableResponse>>;
   /**
-   * Adds one CSV file of any size to the table, sent in pieces.
+   * Removes a table with all that it has. The default table cannot be dropped.
+   *
+   * Calls that are working with the table fail, or end as if it had come after them.
+   */
+  dropTable(request: DropTableRequest, context: CallContext & CallContextExt): Promise<DeepPartial<DropTableResponse>>;
+  /** Lists the chunks of a table in the order of their uploads, a page at a time. */
+  listChunks(
+    request: ListChunksRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<ListChunksResponse>>;
+  /**
+   * Takes a chunk out of a table: a mistaken upload. Fails with NOT_FOUND if there is none of that id.
+   *
+   * Its files stay for queries of older versions, until another engine's VACUUM removes them.
+   */
+  deleteChunk(
+    request: DeleteChunkRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<DeleteChunkResponse>>;
+  /**
+   * Counts, sums, and finds the least, the greatest and the mean of columns, in one pass of each.
+   *
+   * A call that takes long tells how far it is; the last message of the stream is the result. It
+   * sees the table as of one version.
+   */
+  aggregate(
+    request: AggregateRequest,
+    context: CallContext & CallContextExt,
+  ): ServerStreamingMethodResult<DeepPartial<AggregateResponse>>;
+  /**
+   * Streams columns of a table as an Arrow IPC stream, which pandas, polars, DuckDB and Arrow's own
+   * libraries read.
+   *
+   * The bytes of all messages, one after the other, are the stream: a schema, record batches in the
+   * order of the uploads, an end. It sees the table as of one version. The type of a column is int64,
+   * float64, bool, date32, timestamp[us, UTC] or utf8; one that has several types is utf8, with
+   * the values as they are in the CSV files.
+   */
+  export(
+    request: ExportRequest,
+    context: CallContext & CallContextExt,
+  ): ServerStreamingMethodResult<DeepPartial<ExportResponse>>;
+  /**
+   * Adds one CSV file of any size to a table, sent in pieces.
    *
    * The answer comes when the client has ended its side of the stream, and is the one that
    * /Table/Upload gives for the same bytes. A reply without an error means that the chunk is on
@@ -377,8 +4136,63 @@ export interface TableServiceImplementation<CallContextExt = {}> {
 }
 
 export interface TableServiceClient<CallOptionsExt = {}> {
+  /** Makes an empty table. Fails with ALREADY_EXISTS if there is one of that name. */
+  createTable(
+    request: DeepPartial<CreateTableRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<CreateTableResponse>;
+  /** Lists the tables in the order of their names, a page at a time. */
+  listTables(
+    request: DeepPartial<ListTablesRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<ListTablesResponse>;
+  /** What a table has: its columns with their types, rows, chunks and bytes. */
+  describeTable(
+    request: DeepPartial<DescribeTableRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<DescribeTableResponse>;
   /**
-   * Adds one CSV file of any size to the table, sent in pieces.
+   * Removes a table with all that it has. The default table cannot be dropped.
+   *
+   * Calls that are working with the table fail, or end as if it had come after them.
+   */
+  dropTable(request: DeepPartial<DropTableRequest>, options?: CallOptions & CallOptionsExt): Promise<DropTableResponse>;
+  /** Lists the chunks of a table in the order of their uploads, a page at a time. */
+  listChunks(
+    request: DeepPartial<ListChunksRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<ListChunksResponse>;
+  /**
+   * Takes a chunk out of a table: a mistaken upload. Fails with NOT_FOUND if there is none of that id.
+   *
+   * Its files stay for queries of older versions, until another engine's VACUUM removes them.
+   */
+  deleteChunk(
+    request: DeepPartial<DeleteChunkRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<DeleteChunkResponse>;
+  /**
+   * Counts, sums, and finds the least, the greatest and the mean of columns, in one pass of each.
+   *
+   * A call that takes long tells how far it is; the last message of the stream is the result. It
+   * sees the table as of one version.
+   */
+  aggregate(
+    request: DeepPartial<AggregateRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): AsyncIterable<AggregateResponse>;
+  /**
+   * Streams columns of a table as an Arrow IPC stream, which pandas, polars, DuckDB and Arrow's own
+   * libraries read.
+   *
+   * The bytes of all messages, one after the other, are the stream: a schema, record batches in the
+   * order of the uploads, an end. It sees the table as of one version. The type of a column is int64,
+   * float64, bool, date32, timestamp[us, UTC] or utf8; one that has several types is utf8, with
+   * the values as they are in the CSV files.
+   */
+  export(request: DeepPartial<ExportRequest>, options?: CallOptions & CallOptionsExt): AsyncIterable<ExportResponse>;
+  /**
+   * Adds one CSV file of any size to a table, sent in pieces.
    *
    * The answer comes when the client has ended its side of the stream, and is the one that
    * /Table/Upload gives for the same bytes. A reply without an error means that the chunk is on
@@ -422,6 +4236,10 @@ function base64FromBytes(arr: Uint8Array): string {
   }
 }
 
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
+
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
 export type DeepPartial<T> = T extends bigint ? string | number | bigint
@@ -430,9 +4248,15 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
+
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
+
+export type ServerStreamingMethodResult<Response> = { [Symbol.asyncIterator](): AsyncIterator<Response, void> };
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
