@@ -1,4 +1,9 @@
-import { NumStoreDefinition, TableDefinition, TableServiceDefinition } from '@tally/stubs';
+import {
+  NumStoreDefinition,
+  TableDefinition,
+  TableServiceDefinition,
+  type TableServiceV1Implementation,
+} from '@tally/stubs';
 import { createServer, type Server } from 'nice-grpc';
 import type { Config } from './config.js';
 import { openDataFolder } from './data-folder.js';
@@ -67,7 +72,8 @@ export async function startServer(
     const tables = folder.then(() => openTables(config));
     const ready = whenWarm(tables);
     rpc.add(decodingStrictly(TableDefinition), tableService(ready));
-    rpc.add(decodingStrictly(TableServiceDefinition), streamedTableService(ready));
+    const service = streamedTableService(ready) as TableServiceV1Implementation;
+    rpc.add(decodingStrictly(TableServiceDefinition), service);
   }
 
   const stop = () => stopServer(rpc, parts, folder, config.drainMs);

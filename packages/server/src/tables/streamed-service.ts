@@ -6,7 +6,9 @@ import { type Tables, uploadOrSentence } from './service.js';
 import { createStreamedSize } from './streamed-size.js';
 
 /** tally.v1's TableService; calls wait until `opening` has resolved. */
-export function streamedTableService(opening: Promise<Tables>): TableServiceV1Implementation {
+export function streamedTableService(
+  opening: Promise<Tables>,
+): Pick<TableServiceV1Implementation, 'upload'> {
   // grpc-js reads messages of a stream ahead, as many as Node's default says: 16, each of up to
   // --message-bytes-max. With 1 it reads the next piece while one is written.
   setDefaultHighWaterMark(true, 1);
