@@ -317,8 +317,10 @@ export interface UploadRequest {
   csvBytesTotalFollows?:
     | boolean
     | undefined;
-  /** Which table; empty: the default table. Counts in the first message of the call only. */
-  table: string;
+  /** Which table; absent or empty: the default table. Counts in the first message of the call only. */
+  table?:
+    | string
+    | undefined;
   /**
    * How the file is to be read. Counts in the first message of the call only. Without it, as
    * /Table/Upload reads it.
@@ -652,7 +654,7 @@ function createBaseUploadRequest(): UploadRequest {
     idempotencyKey: undefined,
     csvBytesTotal: undefined,
     csvBytesTotalFollows: undefined,
-    table: "",
+    table: undefined,
     csvOptions: undefined,
   };
 }
@@ -674,7 +676,7 @@ export const UploadRequest: MessageFns<UploadRequest> = {
     if (message.csvBytesTotalFollows !== undefined) {
       writer.uint32(32).bool(message.csvBytesTotalFollows);
     }
-    if (message.table !== "") {
+    if (message.table !== undefined) {
       writer.uint32(42).string(message.table);
     }
     if (message.csvOptions !== undefined) {
@@ -778,7 +780,7 @@ export const UploadRequest: MessageFns<UploadRequest> = {
         : isSet(object.csv_bytes_total_follows)
         ? globalThis.Boolean(object.csv_bytes_total_follows)
         : undefined,
-      table: isSet(object.table) ? globalThis.String(object.table) : "",
+      table: isSet(object.table) ? globalThis.String(object.table) : undefined,
       csvOptions: isSet(object.csvOptions)
         ? CsvOptions.fromJSON(object.csvOptions)
         : isSet(object.csv_options)
@@ -801,7 +803,7 @@ export const UploadRequest: MessageFns<UploadRequest> = {
     if (message.csvBytesTotalFollows !== undefined) {
       obj.csvBytesTotalFollows = message.csvBytesTotalFollows;
     }
-    if (message.table !== "") {
+    if (message.table !== undefined) {
       obj.table = message.table;
     }
     if (message.csvOptions !== undefined) {
@@ -821,7 +823,7 @@ export const UploadRequest: MessageFns<UploadRequest> = {
       ? BigInt(object.csvBytesTotal)
       : undefined;
     message.csvBytesTotalFollows = object.csvBytesTotalFollows ?? undefined;
-    message.table = object.table ?? "";
+    message.table = object.table ?? undefined;
     message.csvOptions = (object.csvOptions !== undefined && object.csvOptions !== null)
       ? CsvOptions.fromPartial(object.csvOptions)
       : undefined;
