@@ -27,7 +27,8 @@ export async function tableServer(messageBytesMax: number, answer: () => void = 
       return {};
     },
   });
-  server.add(TableServiceDefinition, {
+  const { upload } = TableServiceDefinition.methods;
+  server.add({ ...TableServiceDefinition, methods: { upload } } as const, {
     async upload(requests) {
       let bytes = 0;
       let isPromised: boolean | undefined;

@@ -205,6 +205,13 @@ export const numberOptions = {
     max: 10_000_000,
     help: 'entries of the catalog (a column of a chunk each) that are kept in memory; 0 keeps none',
   },
+  tablesMax: {
+    unit: 'tables',
+    fallback: 1000,
+    min: 1,
+    max: 100_000,
+    help: 'most tables; making one more is refused',
+  },
   openFilesMax: {
     unit: 'files',
     fallback: 256,

@@ -1,9 +1,4 @@
-import {
-  NumStoreDefinition,
-  TableDefinition,
-  TableServiceDefinition,
-  type TableServiceV1Implementation,
-} from '@tally/stubs';
+import { NumStoreDefinition, TableDefinition, TableServiceDefinition } from '@tally/stubs';
 import { createServer, type Server } from 'nice-grpc';
 import type { Config } from './config.js';
 import { openDataFolder } from './data-folder.js';
@@ -15,8 +10,9 @@ import { listen, rpcOptions } from './rpc/listen.js';
 import { addShortMethods, type ShortMethods } from './rpc/short-calls.js';
 import { decodingStrictly } from './rpc/strict-decoding.js';
 import { StartError } from './start-error.js';
-import { openTables, tableService } from './tables/service.js';
-import { streamedTableService } from './tables/streamed-service.js';
+import { tableService } from './tables/service.js';
+import { tableServiceV1 } from './tables/table-service.js';
+import { openTables } from './tables/tables.js';
 import { warmUp } from './warm-up.js';
 
 /** A server that listens. */
@@ -72,8 +68,7 @@ export async function startServer(
     const tables = folder.then(() => openTables(config));
     const ready = whenWarm(tables);
     rpc.add(decodingStrictly(TableDefinition), tableService(ready));
-    const service = streamedTableService(ready) as TableServiceV1Implementation;
-    rpc.add(decodingStrictly(TableServiceDefinition), service);
+    rpc.add(decodingStrictly(TableServiceDefinition), tableServiceV1(ready, config.tablesMax));
   }
 
   const stop = () => stopServer(rpc, parts, folder, config.drainMs);

@@ -127,7 +127,7 @@ describe('an index that cannot be written', () => {
   /** A catalog of a new table; what it adds to its index fails while the disk `isFull`. */
   async function openFullCatalog(dataDir: string) {
     const folders = await openTableFolders(dataDir, 'default', false);
-    const index = await openChunkIndex(folders.index, 0, keyLimits);
+    const index = await openChunkIndex(folders.index, undefined, keyLimits);
     const disk = { isFull: true };
     const add: typeof index.add = (...entries) =>
       disk.isFull ? Promise.reject(new Error('no space left')) : index.add(...entries);
@@ -141,7 +141,7 @@ describe('an index that cannot be written', () => {
       const { catalog, disk } = await openFullCatalog(dataDir);
       await expect(catalog.commit('first', ingestedAs('long'))).rejects.toThrow(UnseenCommitError);
       await expect(catalog.commit('second', ingestedAs('long'))).rejects.toThrow('no space left');
-      expect(await catalog.chunks()).toBe(0);
+      expect((await catalog.state()).chunks).toBe(0);
       disk.isFull = false;
       expect(await catalog.commit('third', ingestedAs('long'))).toBe(true);
       const entries = await catalog.column('x');
@@ -158,8 +158,8 @@ describe('an index that cannot be written', () => {
       expect(await catalog.kept('once')).toBe(undefined);
       disk.isFull = false;
       expect(await commit('again')).toBe(false);
-      expect(await catalog.kept('once')).toEqual({ rows: 1, csvBytes: 4, crc32c: 1 });
-      expect(await catalog.chunks()).toBe(1);
+      expect(await catalog.kept('once')).toEqual({ chunkNumber: 1, crc32c: 1 });
+      expect((await catalog.state()).chunks).toBe(1);
       await catalog.close();
     }));
 

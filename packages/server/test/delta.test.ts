@@ -274,10 +274,10 @@ describe('a commit of another writer stops the table, and nothing else', () => {
         await cp(original, dataDir, { recursive: true });
         await change(dataDir);
         const folders = tableFolders(dataDir);
-        const index = await openChunkIndex(folders.index, 0, keyLimits);
+        const index = await openChunkIndex(folders.index, undefined, keyLimits);
         const catalog = await openCatalog(openDeltaLog(folders, false), index, async () => []);
-        return catalog.chunks().then(
-          (chunks) => `${chunks} chunks`,
+        return catalog.state().then(
+          ({ chunks }) => `${chunks} chunks`,
           (error: Error) => error.message,
         );
       });

@@ -35,9 +35,13 @@ describe('an upload with an idempotency key', () => {
     expect(await upload(shared.connection, csv, 'once')).toEqual(kept);
     expect(await upload(shared.connection, csv, 'once')).toEqual(replayed);
     const answer = { error: '', rows: 2n, csvBytes: 18n };
-    expect(await stream(shared.connection, csv, 'once')).toEqual({ ...answer, isReplay: true });
-    expect(await stream(shared.connection, csv, 'again')).toEqual({ ...answer, isReplay: false });
-    expect(await stream(shared.connection, csv, 'again')).toEqual({ ...answer, isReplay: true });
+    expect(await stream(shared.connection, csv, 'once')).toMatchObject({
+      ...answer,
+      isReplay: true,
+    });
+    const first = await stream(shared.connection, csv, 'again');
+    expect(first).toMatchObject({ ...answer, isReplay: false });
+    expect(await stream(shared.connection, csv, 'again')).toEqual({ ...first, isReplay: true });
     expect(await sumOf(shared.connection.table, 'once')).toBe(6n);
   });
 

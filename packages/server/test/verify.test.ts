@@ -137,7 +137,7 @@ const damages: readonly Damage[] = [
       await writeFile(path.join(parquet, `${strayId}.parquet`), 'PAR1');
       await writeFile(path.join(csv, 'notes.txt'), '');
       await writeFile(path.join(dataDir, 'thesis.doc'), '');
-      await mkdir(path.join(dataDir, 'tables', 'other'));
+      await mkdir(path.join(dataDir, 'tables', 'Other'));
       await writeFile(path.join(log, 'a.json'), '');
       // What other engines put there is right.
       await writeFile(path.join(log, '_last_checkpoint'), '');
@@ -148,7 +148,7 @@ const damages: readonly Damage[] = [
       ['orphan', /parquet\/01234567.*\.parquet$/, /never acknowledged/],
       ['foreign', /_delta_log\/a\.json$/, /not of a Delta Lake table/],
       ['foreign', /csv\/notes\.txt$/, /not of a chunk/],
-      ['foreign', /^tables\/other$/, /not of Tally/],
+      ['foreign', /^tables\/Other$/, /not of Tally/],
       ['foreign', /^thesis\.doc$/, /not of Tally/],
       ['leftover', /^tmp\/.*\.csv$/, /was not finished/],
     ],
@@ -201,6 +201,7 @@ const damages: readonly Damage[] = [
     problems: [
       ['content', /\.csv$/, /^has 2 rows: the log has 3$/],
       ['content', /\.parquet$/, /^has 2 rows: the log has 3$/],
+      ['index', /default\/index$/, /^does not hold what the log says/],
     ],
   },
   {

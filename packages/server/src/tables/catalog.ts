@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { Mutex } from 'async-mutex';
 import { StoppedError } from '../lmdb-failure.js';
-import type { ChunkIndex, ColumnEntry, IndexState, KeptUpload } from './chunk-index.js';
+import {
+  type ChunkIndex,
+  type ChunkSummary,
+  type ColumnEntry,
+  emptyIndexState,
+  type IndexState,
+  type KeptUpload,
+  stateAfter,
+} from './chunk-index.js';
 import {
   type CommittedEntry,
   type DeltaLog,
@@ -21,18 +29,28 @@ export interface CompleteChunk extends IngestedChunk {
   readonly csvCrc32c: number;
 }
 
+/** How much a table has, of every upload that was acknowledged. */
+export type TableState = Pick<
+  IndexState,
+  'nextVersion' | 'chunks' | 'rows' | 'csvBytes' | 'parquetBytes' | 'fields'
+>;
+
 /** What the table holds: its chunks and their fields, as the log says. */
 export interface Catalog {
-  /** How many chunks the table has: those of every upload that was acknowledged. */
-  chunks(): Promise<number>;
+  /** How much the table has. */
+  state(): Promise<TableState>;
   /** A column in every chunk that has it and whose upload was acknowledged. */
   column(name: string): Promise<readonly ColumnEntry[]>;
-  /** Of the files of a chunk of `column()`; undefined if the log has none. */
+  /** Of the files of a chunk of `column()`; undefined if the log has none. Throws TableStoppedError. */
   checksums(chunkNumber: number): FileChecksums | undefined;
   /** The table's fields, to plan a chunk by. */
   fields(): Promise<readonly TableField[]>;
   /** What was kept of the upload with an idempotency key, if it was not too long ago. */
   kept(idempotencyKey: string): Promise<KeptUpload | undefined>;
+  /** Up to `count` chunks, from a number on. */
+  chunks(from: number, count: number): Promise<readonly ChunkSummary[]>;
+  /** A chunk with its columns, from the log. */
+  loggedChunk(number: number): Promise<LoggedChunk>;
   /**
    * Adds a chunk whose files are in their place; it is visible once this resolves to true.
    *
@@ -41,6 +59,8 @@ export interface Catalog {
    * Throws UncertainCommitError: then the chunk's files must stay where they are.
    */
   commit(id: string, chunk: CompleteChunk, retry?: UploadRetry): Promise<boolean>;
+  /** Lets a commit in progress end, and refuses everything from then on with TableStoppedError. */
+  end(why: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -86,15 +106,9 @@ export async function openCatalog(
   const mutex = new Mutex();
   const committer = new Mutex();
   const waiting: Waiting[] = [];
-  const empty: State = {
-    tableId: undefined,
-    nextVersion: 0,
-    lastDigest: undefined,
-    chunks: 0,
-    fields: [],
-    stopped: undefined,
-  };
-  let state: State = { ...empty, ...(await stateOf(index, log)) };
+  /** Of the index, which must not be closed meanwhile. */
+  const readings = new Set<Promise<unknown>>();
+  let state: State = { ...emptyIndexState, ...(await stateOf(index, log)), stopped: undefined };
 
   const publish = (change: Partial<State>): Promise<void> =>
     mutex.runExclusive(() => {
@@ -118,19 +132,10 @@ export async function openCatalog(
     entries: readonly CommittedEntry[],
     ranges: readonly ReadonlyMap<string, readonly ColumnRange[]>[],
   ): Promise<void> {
-    const chunks = entries.flatMap(({ chunks, committedMs }) =>
-      chunks.map((chunk) => ({ ...chunk, committedMs })),
+    const chunks = entries.flatMap(({ chunks, committedMs, version }) =>
+      chunks.map((chunk) => ({ ...chunk, committedMs, version })),
     );
-    const next = entries.reduce<IndexState>(
-      ({ tableId, fields, chunks }, entry) => ({
-        tableId: entry.tableId ?? tableId,
-        nextVersion: entry.version + 1,
-        lastDigest: entry.digest,
-        chunks: chunks + entry.chunks.length,
-        fields: entry.fields ?? fields,
-      }),
-      state,
-    );
+    const next = entries.reduce<IndexState>(stateAfter, state);
     const indexed = chunks.map((chunk, i) => ({ ...chunk, ranges: ranges[i] ?? new Map() }));
     try {
       await index.add(indexed, next);
@@ -226,11 +231,34 @@ export async function openCatalog(
 
   await catchUp();
   return {
-    chunks: () => read(({ chunks }) => chunks),
+    state: () => read((state) => state),
     fields: () => read(({ fields }) => fields),
-    column: async (name) => index.column(name, await read(({ chunks }) => chunks)),
-    checksums: (chunkNumber) => index.checksums(chunkNumber),
+    async column(name) {
+      const chunks = await read(({ chunks }) => chunks);
+      const reading = index.column(name, chunks);
+      readings.add(reading);
+      return reading.finally(() => readings.delete(reading));
+    },
+    checksums(chunkNumber) {
+      if (state.stopped !== undefined) throw new TableStoppedError(state.stopped);
+      return index.checksums(chunkNumber);
+    },
     kept: (idempotencyKey) => read(() => index.kept(idempotencyKey)),
+    chunks: (from, count) =>
+      read(({ chunks }) => {
+        const numbers = Array.from({ length: count }, (_, i) => from + i);
+        return numbers
+          .filter((number) => number <= chunks)
+          .flatMap((number) => index.chunk(number) ?? []);
+      }),
+    async loggedChunk(number) {
+      const { summary, fields } = await read(({ fields }) => ({
+        summary: index.chunk(number),
+        fields,
+      }));
+      if (summary === undefined) throw new Error(`there is no chunk ${number}`);
+      return log.chunk(summary.version, summary.id, fields);
+    },
     commit: (id, ingested, retry) =>
       new Promise((resolve, reject) => {
         waiting.push({ id, ingested, retry, resolve, reject });
@@ -238,6 +266,10 @@ export async function openCatalog(
           if (waiting.length > 0) await commitTogether();
         });
       }),
+    async end(why) {
+      await committer.runExclusive(() => publish({ stopped: why }));
+      await Promise.allSettled(readings);
+    },
     close: () => index.close(),
   };
 }
@@ -249,11 +281,16 @@ function reasonOf(error: unknown): string {
   return typeof code === 'string' ? code : error.message;
 }
 
-/** The state of the index; cleared first if it is not of this log, which a backup may have brought. */
+/**
+ * The state of the index; cleared first if it is not of this log, which a backup may have brought,
+ * or lacks what it has today.
+ */
 async function stateOf(index: ChunkIndex, log: DeltaLog): Promise<IndexState | undefined> {
   const state = index.state();
   if (state === undefined || state.nextVersion === 0) return undefined;
-  if ((await log.digest(state.nextVersion - 1)) === state.lastDigest) return state;
+  // An older version of Tally has made it.
+  const isWhole = state.rows !== undefined;
+  if (isWhole && (await log.digest(state.nextVersion - 1)) === state.lastDigest) return state;
   await index.clear();
   return undefined;
 }

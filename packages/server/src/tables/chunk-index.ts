@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 import { ignoreFailedCommit, transactionsOf } from '../lmdb-failure.js';
 import { lmdbDataFile, lmdbFault, makeLmdbFiles } from '../lmdb-file.js';
 import { type KeyLimits, openRememberedKeys } from '../remembered-keys.js';
-import type { FileChecksums, UploadRetry } from './delta-log.js';
+import type { CommittedEntry, FileChecksums, LoggedChunk, UploadRetry } from './delta-log.js';
 import type { ColumnRange } from './parquet-file.js';
 import type { ChunkColumn, TableField } from './schema.js';
 
@@ -16,6 +16,9 @@ export interface IndexedChunk {
   readonly id: string;
   readonly rows: number;
   readonly csvBytes: number;
+  readonly parquetBytes: number;
+  /** Of the log's commit that has added it. */
+  readonly version: number;
   readonly checksums: FileChecksums | undefined;
   /** Of an upload that had an idempotency key, and when it was committed. */
   readonly retry?: UploadRetry | undefined;
@@ -45,9 +48,20 @@ export interface ColumnEntry {
 
 /** What was kept of an upload that had an idempotency key. */
 export interface KeptUpload {
+  readonly chunkNumber: number;
+  readonly crc32c: number;
+}
+
+/** A chunk without its columns. */
+export interface ChunkSummary {
+  readonly id: string;
+  /** Counts from 1 in the order of the uploads. */
+  readonly number: number;
   readonly rows: number;
   readonly csvBytes: number;
-  readonly crc32c: number;
+  readonly parquetBytes: number;
+  /** Of the log's commit that has added it. */
+  readonly version: number;
 }
 
 /** How far the index has taken in the table's log, and what the log says of the table. */
@@ -59,6 +73,41 @@ export interface IndexState {
   readonly lastDigest: string | undefined;
   readonly chunks: number;
   readonly fields: readonly TableField[];
+  /** Of all chunks together. */
+  readonly rows: number;
+  readonly csvBytes: number;
+  readonly parquetBytes: number;
+}
+
+/** The state of an index that has taken in nothing. */
+export const emptyIndexState: IndexState = {
+  tableId: undefined,
+  nextVersion: 0,
+  lastDigest: undefined,
+  chunks: 0,
+  fields: [],
+  rows: 0,
+  csvBytes: 0,
+  parquetBytes: 0,
+};
+
+/** The state after an entry of the log. */
+export function stateAfter(
+  before: IndexState,
+  { version, digest, tableId, fields, chunks }: CommittedEntry,
+): IndexState {
+  const sum = (of: (chunk: LoggedChunk) => number) =>
+    chunks.reduce((sum, chunk) => sum + of(chunk), 0);
+  return {
+    tableId: tableId ?? before.tableId,
+    nextVersion: version + 1,
+    lastDigest: digest,
+    chunks: before.chunks + chunks.length,
+    fields: fields ?? before.fields,
+    rows: before.rows + sum(({ rows }) => rows),
+    csvBytes: before.csvBytes + sum(({ csvBytes }) => csvBytes),
+    parquetBytes: before.parquetBytes + sum(({ parquetBytes }) => parquetBytes),
+  };
 }
 
 /**
@@ -78,6 +127,8 @@ export interface ChunkIndex {
   add(chunks: readonly IndexedChunk[], state: IndexState): Promise<void>;
   /** The entries of a column in the first `chunks` chunks, in order; of those that have it. */
   column(name: string, chunks: number): Promise<readonly ColumnEntry[]>;
+  /** A chunk by its number; undefined if there is none. */
+  chunk(number: number): ChunkSummary | undefined;
   /** Of the files of a chunk, by its number; undefined if the log has none. */
   checksums(chunkNumber: number): FileChecksums | undefined;
   /** What was kept of the upload with an idempotency key, if it was not too long ago. */
@@ -90,7 +141,7 @@ export interface ChunkIndex {
 /** Opens the index in `folder`, or makes it; a damaged one is removed first, and that is logged. */
 export async function openChunkIndex(
   folder: string,
-  cacheEntriesMax: number,
+  columnCache: ColumnCache | undefined,
   keyLimits: KeyLimits,
 ): Promise<ChunkIndex> {
   await removeDamagedFile(lmdbDataFile(folder));
@@ -98,12 +149,13 @@ export async function openChunkIndex(
   process.on('unhandledRejection', ignoreFailedCommit);
   // What a power loss takes is made anew from the log, so a promise could mean visible. But a sync
   // that fails after it would leave an environment that nobody is told is unusable.
-  const environment = open({ path: folder, maxDbs: 8, overlappingSync: false });
+  const environment = open({ path: folder, maxDbs: 12, overlappingSync: false });
   const meta = environment.openDB<IndexState, string>('meta', {});
   const columns = environment.openDB<StoredEntry, Buffer>('columns', { keyEncoding: 'binary' });
   const checksums = environment.openDB<FileChecksums, number>('checksums', {});
+  const summaries = environment.openDB<StoredSummary, number>('chunks', {});
   const uploads = openRememberedKeys<StoredUpload>(environment, keyLimits);
-  const cache = createColumnCache(cacheEntriesMax);
+  const cache = columnCache?.forTable();
   const transactions = transactionsOf(
     environment,
     folder,
@@ -120,9 +172,10 @@ export async function openChunkIndex(
       await transactions.run(() => {
         for (const chunk of chunks) {
           number++;
-          const { rows, csvBytes, committedMs, retry } = chunk;
+          const { id, rows, csvBytes, parquetBytes, version, committedMs, retry } = chunk;
+          summaries.put(number, [id, rows, csvBytes, parquetBytes, version]);
           if (chunk.checksums !== undefined) checksums.put(number, chunk.checksums);
-          if (retry) uploads.put(retry.key, [rows, csvBytes, retry.crc32c], committedMs);
+          if (retry) uploads.put(retry.key, [number, retry.crc32c], committedMs);
           for (const [place, column] of chunk.columns.entries()) {
             columns.put(keyOf(column.name, number), storedEntry(chunk, place, column));
           }
@@ -149,12 +202,18 @@ export async function openChunkIndex(
       return number > chunks ? entries.filter((entry) => entry.chunkNumber <= chunks) : entries;
     },
 
+    chunk(number) {
+      const stored = summaries.get(number);
+      if (stored === undefined) return undefined;
+      const [id, rows, csvBytes, parquetBytes, version] = stored;
+      return { id, number, rows, csvBytes, parquetBytes, version };
+    },
     checksums: (chunkNumber) => checksums.get(chunkNumber),
     kept(idempotencyKey) {
       const stored = uploads.get(idempotencyKey);
       if (stored === undefined) return undefined;
-      const [rows, csvBytes, crc32c] = stored;
-      return { rows, csvBytes, crc32c };
+      const [chunkNumber, crc32c] = stored;
+      return { chunkNumber, crc32c };
     },
 
     async clear() {
@@ -162,6 +221,7 @@ export async function openChunkIndex(
       await transactions.run(() => {
         columns.clearSync();
         checksums.clearSync();
+        summaries.clearSync();
         meta.clearSync();
         uploads.clear();
       });
@@ -192,15 +252,39 @@ interface CachedColumn {
   readonly entries: readonly ColumnEntry[];
 }
 
-/** Columns that were asked for last, of at most `entriesMax` entries in all; undefined for none. */
-function createColumnCache(entriesMax: number): LRUCache<string, CachedColumn> | undefined {
+/** Columns that were asked for last, of all tables. */
+export interface ColumnCache {
+  /** A cache for a table that has been opened: it has nothing of any other. */
+  forTable(): {
+    get(column: string): CachedColumn | undefined;
+    set(column: string, cached: CachedColumn): void;
+    clear(): void;
+  };
+}
+
+/** Keeps columns of at most `entriesMax` entries in all; undefined for none. */
+export function createColumnCache(entriesMax: number): ColumnCache | undefined {
   if (entriesMax === 0) return undefined;
-  return new LRUCache({
+  const columns = new LRUCache<string, CachedColumn>({
     maxSize: entriesMax,
     // A column of many row groups counts as several.
     sizeCalculation: ({ entries }) =>
       entries.reduce((sum, { ranges }) => sum + Math.max(1, ranges?.length ?? 1), 1),
   });
+  let tables = 0;
+  return {
+    forTable() {
+      let table = ++tables;
+      return {
+        get: (column) => columns.get(`${table} ${column}`),
+        set: (column, cached) => columns.set(`${table} ${column}`, cached),
+        // What is left goes as it is not used.
+        clear() {
+          table = ++tables;
+        },
+      };
+    },
+  };
 }
 
 /** An LMDB key has at most 1,978 bytes, a column's name up to 64 KiB: so its hash is the key. */
@@ -214,7 +298,16 @@ export function keyOf(column: string, chunkNumber: number): Buffer {
 const hashBytes = 32;
 const numberBytes = 6;
 
-type StoredUpload = readonly [rows: number, csvBytes: number, crc32c: number];
+type StoredUpload = readonly [chunkNumber: number, crc32c: number];
+
+/** A chunk as it is in LMDB. */
+export type StoredSummary = readonly [
+  id: string,
+  rows: number,
+  csvBytes: number,
+  parquetBytes: number,
+  version: number,
+];
 
 /** An entry as it is in LMDB. */
 export type StoredEntry = readonly [

@@ -91,6 +91,8 @@ export const fileOf = (version: number) => `${String(version).padStart(20, '0')}
 export interface DeltaLog {
   /** The digest of a commit; undefined if there is none of that version that can be read. */
   digest(version: number): Promise<string | undefined>;
+  /** A chunk of a commit; `fields` are the table's of any later version. Throws ForeignLogError. */
+  chunk(version: number, id: string, fields: readonly TableField[]): Promise<LoggedChunk>;
   /** Reads the commits from `version` on, in order. Throws ForeignLogError. */
   read(version: number, fields: readonly TableField[]): AsyncGenerator<CommittedEntry>;
   /**
@@ -139,6 +141,12 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
 
   return {
     read,
+    async chunk(version, id, fields) {
+      const { chunks } = parseCommit(version, await readCommit(version), fields);
+      const chunk = chunks.find((chunk) => chunk.id === id);
+      if (chunk !== undefined) return chunk;
+      throw new ForeignLogError(`the table's log (_delta_log/${fileOf(version)}) lacks a chunk`);
+    },
     async digest(version) {
       // One that cannot be read is told of by `read`.
       return readCommit(version).then(digestOf, () => undefined);

@@ -1,4 +1,5 @@
-import { open, readdir, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { makeFolders } from '../data-folder.js';
 import { syncPath } from '../sync-path.js';
@@ -18,9 +19,15 @@ export interface TableFolders {
 /** The one table that the frozen service knows. */
 export const defaultTable = 'default';
 
+/** Where the tables are, each in a folder of its name. */
+export const tablesFolder = (dataDir: string) => path.join(dataDir, 'tables');
+
+/** Work in progress, of all tables. */
+export const spoolFolder = (dataDir: string) => path.join(dataDir, 'tmp');
+
 /** Where the folders of a table are. */
 export function tableFolders(dataDir: string, table: string): TableFolders {
-  const root = path.join(dataDir, 'tables', table);
+  const root = path.join(tablesFolder(dataDir), table);
   const delta = path.join(root, 'delta');
   return {
     csv: path.join(root, 'csv'),
@@ -28,11 +35,11 @@ export function tableFolders(dataDir: string, table: string): TableFolders {
     parquet: path.join(delta, 'parquet'),
     log: path.join(delta, '_delta_log'),
     index: path.join(root, 'index'),
-    spool: path.join(dataDir, 'tmp'),
+    spool: spoolFolder(dataDir),
   };
 }
 
-/** Makes the folders of a table, durably if `sync`, and removes what a crash left in the spool. */
+/** Makes those folders of a table that are missing, durably if `sync`. */
 export async function openTableFolders(
   dataDir: string,
   table: string,
@@ -43,18 +50,27 @@ export async function openTableFolders(
   const root = path.dirname(delta);
   for (const folder of Object.values(folders)) await makeFolders(folder);
   if (sync) for (const folder of [delta, root, path.dirname(root), dataDir]) await syncPath(folder);
-  await emptySpool(folders.spool);
   return folders;
 }
 
 /** The names that uploads and commits give to their files in the spool. */
 const spooledName = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(csv|parquet|json)$/;
 
-/** Removes files of Tally's names. What else is there is of others: it stays, and is logged. */
-async function emptySpool(spool: string): Promise<void> {
+/** The names that dropped tables get there. */
+const droppedName = /^dropped-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/**
+ * Removes what a crash has left in the spool, by Tally's names. What else is there is of others: it
+ * stays, and is logged.
+ */
+export async function emptySpool(spool: string): Promise<void> {
   const foreign: string[] = [];
+  await makeFolders(spool);
   for (const entry of await readdir(spool, { withFileTypes: true })) {
-    if (entry.isFile() && spooledName.test(entry.name)) await rm(path.join(spool, entry.name));
+    const file = path.join(spool, entry.name);
+    if (entry.isFile() && spooledName.test(entry.name)) await rm(file);
+    else if (entry.isDirectory() && droppedName.test(entry.name))
+      await rm(file, { recursive: true });
     else foreign.push(entry.name);
   }
   if (foreign.length === 0) return;
@@ -85,4 +101,29 @@ export async function appendToFile(file: string, bytes: Uint8Array): Promise<voi
   } finally {
     await handle.close();
   }
+}
+
+/** The names of all tables of a data folder, in order. */
+export async function tableNames(dataDir: string): Promise<string[]> {
+  const entries = await readdir(tablesFolder(dataDir), { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory() && isTableName(entry.name))
+    .map(({ name }) => name)
+    .sort();
+}
+
+/** Whether a name can be that of a table's folder: it leads nowhere else, on any file system. */
+export const isTableName = (name: string) => /^[a-z0-9][a-z0-9_-]{0,63}$/.test(name);
+
+/** Takes the whole folder of a table away, durably if `sync`: at once, whatever a crash leaves. */
+export async function removeTableFolder(
+  dataDir: string,
+  table: string,
+  sync: boolean,
+): Promise<void> {
+  const tables = tablesFolder(dataDir);
+  const dropped = path.join(spoolFolder(dataDir), `dropped-${randomUUID()}`);
+  await rename(path.join(tables, table), dropped);
+  if (sync) for (const folder of [tables, path.dirname(dropped)]) await syncPath(folder);
+  await rm(dropped, { recursive: true });
 }

@@ -9,6 +9,7 @@ import { UncertainCommitError, type UploadRetry } from './delta-log.js';
 import { createEarlyIngest, type IngestFiles } from './early-ingest.js';
 import type { TableFolders } from './files.js';
 import type { TablePool } from './pool.js';
+import type { ScannedColumn } from './schema.js';
 import { type Pieces, type Spooled, spool } from './spool.js';
 import { createStop, type Stop, setStop, stoppedBy } from './stop.js';
 import { inTurn, type UploadTurns } from './upload-turns.js';
@@ -37,8 +38,12 @@ export interface UploadCall {
 
 /** What was kept of an upload, now or, if it is a replay, for an earlier one with the same key. */
 export interface UploadAnswer {
+  readonly chunkId: string;
   readonly rows: number;
   readonly csvBytes: number;
+  readonly parquetBytes: number;
+  /** In the order of the CSV header. */
+  readonly columns: readonly ScannedColumn[];
   readonly isReplay: boolean;
 }
 
@@ -101,13 +106,15 @@ export async function upload(
       chunk ??= await stoppedBy(signal, stop, () => ingestComplete(context, task, stop));
       signal.throwIfAborted();
       if ('fault' in chunk) return chunk;
-      const { rows, csvBytes } = chunk;
+      const { rows, csvBytes, parquetBytes, columns } = chunk;
       if (csvBytes !== spooled.bytes) {
         const sizes = `${spooled.bytes} bytes came, but the CSV file has ${csvBytes}`;
         throw new Error(`the disk lost or added bytes: ${sizes}`);
       }
       committed = await catalog.commit(id, { ...chunk, csvCrc32c: spooled.crc32c }, retry);
-      if (committed) return { rows, csvBytes, isReplay: false };
+      if (committed) {
+        return { chunkId: id, rows, csvBytes, parquetBytes, columns, isReplay: false };
+      }
       chunk = undefined;
     }
   }
@@ -138,8 +145,11 @@ async function replay(
 ): Promise<UploadAnswer | Fault | undefined> {
   const kept = await catalog.kept(key);
   if (kept === undefined) return undefined;
-  const { rows, csvBytes } = kept;
-  if (csvBytes === bytes && kept.crc32c === crc32c) return { rows, csvBytes, isReplay: true };
+  const { id, rows, csvBytes, parquetBytes, columns } = await catalog.loggedChunk(kept.chunkNumber);
+  if (csvBytes === bytes && kept.crc32c === crc32c) {
+    const scanned = columns.map(({ name, field }) => ({ name, type: field?.type ?? null }));
+    return { chunkId: id, rows, csvBytes, parquetBytes, columns: scanned, isReplay: true };
+  }
   return {
     fault:
       `the idempotency key ${JSON.stringify(key)} was used for another file: each file needs a ` +

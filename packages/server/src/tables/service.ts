@@ -1,78 +1,13 @@
-import path from 'node:path';
 import type { TableServiceImplementation } from '@tally/stubs';
-import { Mutex } from 'async-mutex';
-import type { Config } from '../config.js';
 import { systemErrorSentence } from '../rpc/errors.js';
 import { holdMessage } from '../rpc/held-messages.js';
 import { idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
-import { type Catalog, openCatalog, TableStoppedError, UnseenCommitError } from './catalog.js';
-import { openChunkIndex } from './chunk-index.js';
-import { type Format, type SumContext, sumColumn } from './column-sum.js';
-import { openDeltaLog, UncertainCommitError } from './delta-log.js';
-import { defaultTable, openTableFolders } from './files.js';
-import {
-  createSpoolSlots,
-  type IngestContext,
-  type UploadAnswer,
-  type UploadCall,
-  upload,
-} from './ingest.js';
-import { createTablePool } from './pool.js';
+import { type Catalog, TableStoppedError, UnseenCommitError } from './catalog.js';
+import { type Format, sumColumn } from './column-sum.js';
+import { UncertainCommitError } from './delta-log.js';
+import { type IngestContext, type UploadAnswer, type UploadCall, upload } from './ingest.js';
 import type { Pieces } from './spool.js';
-import { createSumCache } from './sum-cache.js';
-
-/** The table and the threads that work on its files. */
-export interface Tables {
-  readonly catalog: Catalog;
-  readonly ingest: IngestContext;
-  readonly sum: SumContext;
-  close(): Promise<void>;
-}
-
-export async function openTables(config: Config): Promise<Tables> {
-  const sync = config.durability === 'fsync';
-  const folders = await openTableFolders(config.dataDir, defaultTable, sync);
-  const pool = await createTablePool(config.tableThreads, config.conversionsMax);
-  const index = await openChunkIndex(folders.index, config.catalogCacheEntries, config);
-  const catalog = await openCatalog(openDeltaLog(folders, sync), index, async (chunkIds) => {
-    const files = chunkIds.map((id) => path.join(folders.parquet, `${id}.parquet`));
-    return Promise.all(files.map((parquetPath) => pool.ranges({ parquetPath })));
-  });
-  const limits = {
-    chunkColumnsMax: config.chunkColumnsMax,
-    columnNameBytesMax: config.columnNameBytesMax,
-    fieldBytesMax: config.fieldBytesMax,
-    rowBytesMax: config.rowBytesMax,
-    rowGroupRowsMax: config.rowGroupRowsMax,
-    rowGroupBytesMax: config.rowGroupBytesMax,
-  };
-  const slots = createSpoolSlots(config);
-  return {
-    catalog,
-    ingest: {
-      folders,
-      catalog,
-      pool,
-      limits,
-      sync,
-      slots,
-      early: config.conversionsMax > 1 ? new Mutex() : undefined,
-      turns: new Map(),
-    },
-    sum: {
-      folders,
-      catalog,
-      pool,
-      cache: createSumCache(config.sumCacheEntries),
-      limits,
-      parallel: config.tableThreads,
-    },
-    async close() {
-      await pool.close();
-      await catalog.close();
-    },
-  };
-}
+import type { Tables } from './tables.js';
 
 /** The existing clients' Table; calls wait until `opening` has resolved. */
 export function tableService(opening: Promise<Tables>): TableServiceImplementation {
@@ -82,7 +17,7 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
       const key = idempotencyKeyOf(context);
       const letGo = holdMessage(csvData);
       try {
-        const { ingest } = await opening;
+        const { ingest } = (await opening).default;
         signal.throwIfAborted();
         const call = { signal, idempotencyKey: () => key };
         const piece = onlyPiece(csvData, letGo);
@@ -96,7 +31,7 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
     },
 
     async colSum({ column, format }, { metadata, signal, trailer }) {
-      const { sum } = await opening;
+      const { sum } = (await opening).default;
       signal.throwIfAborted();
       if (!isFormat(format)) {
         return {
@@ -150,10 +85,18 @@ export async function uploadOrSentence(
     const result = await sentenceIfStopped(() => upload(ingest, csv, call));
     return typeof result === 'object' && 'fault' in result ? result.fault : result;
   } catch (error) {
-    const sentence = call.signal.aborted ? undefined : systemErrorSentence(error, path);
+    if (call.signal.aborted) throw error;
+    // A table that was dropped meanwhile lets an upload fail somewhere.
+    const sentence = (await whyStopped(ingest.catalog)) ?? systemErrorSentence(error, path);
     if (sentence === undefined) throw error;
     return sentence;
   }
+}
+
+/** Why a table takes no calls; undefined if it takes them. */
+async function whyStopped(catalog: Catalog): Promise<string | undefined> {
+  const state = await sentenceIfStopped(() => catalog.state());
+  return typeof state === 'string' ? state : undefined;
 }
 
 /** What `work` resolves to, or why the table is stopped. */

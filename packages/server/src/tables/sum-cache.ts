@@ -1,6 +1,6 @@
 import type { Format } from './column-sum.js';
 
-/** Exact sums of single files, which never change once they are written. */
+/** Exact sums of single files of a table, which never change once they are written. */
 export interface SumCache {
   /** Those of a column in one format, which counts as used now. */
   of(format: Format, column: string): ColumnSums;
@@ -18,16 +18,23 @@ const entryBytes = 64;
 
 const entriesOfColumn = (key: string) => columnEntries + Math.floor(key.length / entryBytes);
 
+/** The sums of all tables, which share one bound. */
+export interface SumCaches {
+  /** A cache for a table that has been opened: it has nothing of any other. */
+  forTable(): SumCache;
+}
+
 /**
  * Keeps `entriesMax` sums; none if it is 0. Columns that were used longest ago go first.
  *
  * They go as a whole, and a column that fills the cache keeps what it has: were single sums to go, a
  * sum over more files than there is room for would find none of them again.
  */
-export function createSumCache(entriesMax: number): SumCache {
+export function createSumCaches(entriesMax: number): SumCaches {
   /** The column that was used longest ago comes first. */
   const columns = new Map<string, Map<number, bigint>>();
   let entries = 0;
+  let tables = 0;
 
   /** Whether there is room for so many more, after columns used before this one have gone. */
   function makeRoom(more: number, key: string): boolean {
@@ -51,9 +58,9 @@ export function createSumCache(entriesMax: number): SumCache {
     return sums;
   }
 
-  return {
+  const cacheOf = (table: number): SumCache => ({
     of(format, column) {
-      const key = `${format} ${column}`;
+      const key = `${table} ${format} ${column}`;
       const used = columns.get(key);
       if (used !== undefined) {
         columns.delete(key);
@@ -69,5 +76,6 @@ export function createSumCache(entriesMax: number): SumCache {
         },
       };
     },
-  };
+  });
+  return { forTable: () => cacheOf(++tables) };
 }

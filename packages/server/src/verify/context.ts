@@ -26,7 +26,7 @@ export interface VerifyProgress {
 }
 
 export interface ProgressOfCheck {
-  setCommits(max: number): void;
+  addCommits(more: number): void;
   commit(): void;
   bytes(more: number): void;
   entries(more: number): void;
@@ -39,7 +39,7 @@ export function createProgress(onProgress: (progress: VerifyProgress) => void): 
     onProgress(now);
   };
   return {
-    setCommits: (commitsMax) => change({ commitsMax }),
+    addCommits: (more) => change({ commitsMax: now.commitsMax + more }),
     commit: () => change({ commits: now.commits + 1 }),
     bytes: (more) => change({ bytes: now.bytes + more }),
     entries: (more) => change({ entries: now.entries + more }),

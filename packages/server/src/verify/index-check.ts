@@ -1,4 +1,10 @@
-import { type IndexState, keyOf, storedEntry } from '../tables/chunk-index.js';
+import {
+  emptyIndexState,
+  type IndexState,
+  keyOf,
+  stateAfter,
+  storedEntry,
+} from '../tables/chunk-index.js';
 import type { CommittedEntry, LoggedChunk } from '../tables/delta-log.js';
 import type { ColumnRange } from '../tables/parquet-file.js';
 import { createFingerprint, sameFingerprint } from './fingerprint.js';
@@ -33,27 +39,15 @@ export function expectIndex(walk: IndexWalk): ExpectedIndex {
   const columns = createFingerprint();
   const ranges = createFingerprint();
   const checksums = createFingerprint();
+  const chunks = createFingerprint();
   let areRangesKnown = !walk.hasUnknownRanges;
   let commits = 0;
-  let state: IndexState = {
-    tableId: undefined,
-    nextVersion: 0,
-    lastDigest: undefined,
-    chunks: 0,
-    fields: [],
-  };
+  let state = emptyIndexState;
 
   return {
-    addEntry({ version, digest, tableId, fields, chunks }) {
+    addEntry(entry) {
       commits++;
-      if (version >= nextVersion) return;
-      state = {
-        tableId: tableId ?? state.tableId,
-        nextVersion: version + 1,
-        lastDigest: digest,
-        chunks: state.chunks + chunks.length,
-        fields: fields ?? state.fields,
-      };
+      if (entry.version < nextVersion) state = stateAfter(state, entry);
     },
 
     addChunk(version, chunkNumber, chunk, found) {
@@ -66,6 +60,8 @@ export function expectIndex(walk: IndexWalk): ExpectedIndex {
         columns.add(name, id, csvBytes, place, count, type, field);
         if (type === 'long') ranges.add(name, places);
       }
+      const { id, rows, csvBytes, parquetBytes } = chunk;
+      chunks.add(chunkNumber, id, rows, csvBytes, parquetBytes, version);
       const { csvCrc32c, parquetCrc32c } = chunk.checksums ?? {};
       if (csvCrc32c !== undefined) checksums.add(chunkNumber, csvCrc32c, parquetCrc32c);
     },
@@ -78,6 +74,7 @@ export function expectIndex(walk: IndexWalk): ExpectedIndex {
       const isSame =
         sameFingerprint(walk.columns, columns.value()) &&
         sameFingerprint(walk.checksums, checksums.value()) &&
+        sameFingerprint(walk.chunks, chunks.value()) &&
         (!areRangesKnown || sameFingerprint(walk.ranges, ranges.value())) &&
         sameState(walk.state, state);
       if (!isSame) return { kind: 'damaged', what: 'does not hold what the log says' };
@@ -91,7 +88,9 @@ export function expectIndex(walk: IndexWalk): ExpectedIndex {
 
 function sameState(found: IndexState | undefined, expected: IndexState): boolean {
   if (found === undefined) return expected.nextVersion === 0;
-  const parts = ({ tableId, chunks, fields }: IndexState) =>
-    JSON.stringify([tableId, chunks, fields.map((f) => [f.field, f.type, f.column])]);
+  const parts = ({ tableId, chunks, fields, rows, csvBytes, parquetBytes }: IndexState) => {
+    const ofFields = fields.map((f) => [f.field, f.type, f.column]);
+    return JSON.stringify([tableId, chunks, ofFields, rows, csvBytes, parquetBytes]);
+  };
   return parts(found) === parts(expected);
 }

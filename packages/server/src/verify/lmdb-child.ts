@@ -1,5 +1,5 @@
 import { open, type RootDatabase } from 'lmdb';
-import type { IndexState, StoredEntry } from '../tables/chunk-index.js';
+import type { IndexState, StoredEntry, StoredSummary } from '../tables/chunk-index.js';
 import type { FileChecksums } from '../tables/delta-log.js';
 import { createFingerprint, type FingerprintValue } from './fingerprint.js';
 
@@ -23,6 +23,7 @@ export interface IndexWalk {
   readonly columns: FingerprintValue;
   readonly ranges: FingerprintValue;
   readonly checksums: FingerprintValue;
+  readonly chunks: FingerprintValue;
   /** Whether a column of integers is without ranges: then its sums ask the footer. */
   readonly hasUnknownRanges: boolean;
 }
@@ -110,12 +111,17 @@ function walkIndex(environment: RootDatabase): IndexWalk {
   for (const { key, value } of entriesOf<FileChecksums, number>(environment, 'checksums', {})) {
     checksums.add(key, value.csvCrc32c, value.parquetCrc32c);
   }
+  const chunks = createFingerprint();
+  for (const { key, value } of entriesOf<StoredSummary, number>(environment, 'chunks', {})) {
+    chunks.add(key, ...value);
+  }
   const meta = environment.openDB<IndexState, string>('meta', {});
   return {
     state: meta.get('state'),
     columns: columns.value(),
     ranges: ranges.value(),
     checksums: checksums.value(),
+    chunks: chunks.value(),
     hasUnknownRanges,
   };
 }
@@ -123,7 +129,7 @@ function walkIndex(environment: RootDatabase): IndexWalk {
 const [kind, folder = ''] = process.argv.slice(2);
 
 try {
-  const environment = open({ path: folder, readOnly: true, maxDbs: 4 });
+  const environment = open({ path: folder, readOnly: true, maxDbs: 8 });
   send({ found: kind === 'numbers' ? walkNumbers(environment) : walkIndex(environment) });
 } catch (error) {
   send({ fault: error instanceof Error ? error.message : String(error) });

@@ -25,12 +25,12 @@ export async function checkTable(
 ): Promise<void> {
   const index = await readIndex(context, folders);
   const log = await openLog(context, folders, scratch);
-  context.progress.setCommits(log?.commits ?? 0);
+  context.progress.addCommits(log?.commits ?? 0);
   const walk = index !== undefined && 'found' in index ? index.found : undefined;
   const expected = walk && expectIndex(walk);
   if (log !== undefined) await checkChunks(context, folders, pool, log, expected);
   const indexFault = log?.isIntact() ? expected?.fault() : undefined;
-  await reportIndex(context, folders, index, indexFault);
+  await reportIndex(context, folders, index, (log?.commits ?? 0) > 0, indexFault);
   // What the index has taken in of a log that is longer than this one may name these files.
   const isWhole = log?.isIntact() === true && indexFault?.kind !== 'of-other-log';
   await checkFiles(context, folders.csv, '.csv', scratch, isWhole);
@@ -78,11 +78,13 @@ async function checkChunks(
   const { checked, progress, threads } = context;
   const underWay = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;
+  let chunks = 0;
   for await (const entry of log.entries()) {
     checked.commits++;
     expected?.addEntry(entry);
     for (const [i] of entry.chunks.entries()) {
-      const number = ++checked.chunks;
+      checked.chunks++;
+      const number = ++chunks;
       const work: Promise<void> = checkOne(context, folders, pool, expected, entry, i, number)
         .catch((error: unknown) => {
           failure ??= { error };
@@ -139,11 +141,12 @@ async function reportIndex(
   { add, setAside, checked }: CheckContext,
   { index }: TableFolders,
   walked: Walked<IndexWalk> | undefined,
+  hasCommits: boolean,
   fault: IndexFault | undefined,
 ): Promise<void> {
   const remade = 'start the server, which makes it anew';
   if (walked === undefined) {
-    if (checked.commits === 0) return;
+    if (!hasCommits) return;
     add({ kind: 'index', file: index, what: 'is missing', toDo: remade });
   } else if ('fault' in walked) {
     const toDo = 'repair it (--repair), which sets it aside: the server makes it anew';
@@ -158,7 +161,7 @@ async function reportIndex(
     const toDo = `see whether the log has lost its last commits; if not, ${remade}`;
     add({ kind: 'index', file: index, what: fault.what, toDo });
   }
-  if (walked !== undefined && 'found' in walked) checked.indexEntries = walked.found.columns.count;
+  if (walked !== undefined && 'found' in walked) checked.indexEntries += walked.found.columns.count;
 }
 
 /** Finds what no entry of the log names; it is incomplete only if the log is all there. */

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { defaultTable, tableFolders } from '../tables/files.js';
+import { isTableName, tableFolders } from '../tables/files.js';
 import { createCheckPool } from './check-pool.js';
 import {
   type CheckContext,
@@ -102,15 +102,17 @@ const isFile = (file: string) =>
 async function checkTables(context: CheckContext): Promise<void> {
   const { dataDir, threads } = context;
   const tables = await readdir(path.join(dataDir, 'tables'));
-  for (const name of tables) if (name !== defaultTable) addForeign(context, `tables/${name}`);
-  if (!tables.includes(defaultTable)) return;
-  const scratch = await openScratch();
+  for (const name of tables) if (!isTableName(name)) addForeign(context, `tables/${name}`);
   const pool = await createCheckPool(threads);
   try {
-    await checkTable(context, tableFolders(dataDir, defaultTable), pool, scratch);
+    for (const name of tables.filter(isTableName).sort()) {
+      const scratch = await openScratch();
+      await checkTable(context, tableFolders(dataDir, name), pool, scratch).finally(() =>
+        scratch.close(),
+      );
+    }
   } finally {
     await pool.close();
-    await scratch.close();
   }
 }
 

@@ -1,0 +1,68 @@
+import { setDefaultHighWaterMark } from 'node:stream';
+import type { TableServiceV1Implementation, UploadRequest } from '@tally/stubs';
+import { holdMessage } from '../rpc/held-messages.js';
+import { idempotencyKeyIn, idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
+import { columnTypes } from './column-types.js';
+import { existingTable } from './existing-table.js';
+import { uploadOrSentence } from './service.js';
+import { createStreamedSize } from './streamed-size.js';
+import type { Tables } from './tables.js';
+
+/** The streamed Upload of tally.v1; calls wait until `opening` has resolved. */
+export function streamedUpload(opening: Promise<Tables>): TableServiceV1Implementation['upload'] {
+  // grpc-js reads messages of a stream ahead, as many as Node's default says: 16, each of up to
+  // --message-bytes-max. With 1 it reads the next piece while one is written.
+  setDefaultHighWaterMark(true, 1);
+  return async (requests, context) => {
+    const { signal } = context;
+    const keyOfCall = idempotencyKeyOf(context);
+    const tables = await opening;
+    signal.throwIfAborted();
+    const messages = requests[Symbol.asyncIterator]();
+    const first = await messages.next();
+    const { table: name, idempotencyKey }: Partial<UploadRequest> = first.done ? {} : first.value;
+    const key = idempotencyKeyIn(idempotencyKey, keyOfCall);
+    const { ingest } = await existingTable(tables, name);
+    const pieces = csvPieces(first, messages, signal);
+    const call = { signal, idempotencyKey: () => key };
+    const path = '/tally.v1.TableService/Upload';
+    const result = await uploadOrSentence(ingest, pieces, call, path);
+    if (typeof result === 'string') return { error: result };
+    if (result.isReplay) markReplay(context);
+    return {
+      rows: BigInt(result.rows),
+      csvBytes: BigInt(result.csvBytes),
+      chunkId: result.chunkId,
+      parquetBytes: BigInt(result.parquetBytes),
+      columns: result.columns.map(({ name, type }) => ({
+        name,
+        ...(type !== null && { type: columnTypes[type] }),
+      })),
+    };
+  };
+}
+
+async function* csvPieces(
+  first: IteratorResult<UploadRequest>,
+  messages: AsyncIterator<UploadRequest>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const size = createStreamedSize();
+  try {
+    for (let next = first; !next.done; next = await messages.next()) {
+      size.take(next.value);
+      const { csvData } = next.value;
+      const letGo = holdMessage(csvData);
+      try {
+        yield csvData;
+      } finally {
+        letGo();
+      }
+    }
+  } finally {
+    await messages.return?.();
+  }
+  // The pieces of a call that broke off end like those of a complete one.
+  signal.throwIfAborted();
+  size.checkWhole();
+}
