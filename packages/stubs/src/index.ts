@@ -49,6 +49,8 @@ export {
   ColumnType,
   CreateTableRequest,
   CreateTableResponse,
+  DeleteChunkRequest,
+  DeleteChunkResponse,
   DescribeTableRequest,
   DescribeTableResponse,
   DropTableRequest,

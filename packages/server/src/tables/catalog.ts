@@ -32,15 +32,18 @@ export interface CompleteChunk extends IngestedChunk {
 /** How much a table has, of every upload that was acknowledged. */
 export type TableState = Pick<
   IndexState,
-  'nextVersion' | 'chunks' | 'rows' | 'csvBytes' | 'parquetBytes' | 'fields'
+  'nextVersion' | 'chunks' | 'removedChunks' | 'rows' | 'csvBytes' | 'parquetBytes' | 'fields'
 >;
 
 /** What the table holds: its chunks and their fields, as the log says. */
 export interface Catalog {
   /** How much the table has. */
   state(): Promise<TableState>;
-  /** A column in every chunk that has it and whose upload was acknowledged. */
-  column(name: string): Promise<readonly ColumnEntry[]>;
+  /**
+   * A column in every chunk that has it and whose upload was acknowledged: those that are there, or
+   * those of a version, which must not be later than the latest.
+   */
+  column(name: string, version?: number): Promise<readonly ColumnEntry[]>;
   /** Of the files of a chunk of `column()`; undefined if the log has none. Throws TableStoppedError. */
   checksums(chunkNumber: number): FileChecksums | undefined;
   /** The table's fields, to plan a chunk by. */
@@ -59,6 +62,11 @@ export interface Catalog {
    * Throws UncertainCommitError: then the chunk's files must stay where they are.
    */
   commit(id: string, chunk: CompleteChunk, retry?: UploadRetry): Promise<boolean>;
+  /**
+   * Takes a chunk out, and resolves to the version that does not have it; undefined if there is none
+   * of that id.
+   */
+  remove(id: string): Promise<number | undefined>;
   /** Lets a commit in progress end, and refuses everything from then on with TableStoppedError. */
   end(why: string): Promise<void>;
   close(): Promise<void>;
@@ -132,13 +140,16 @@ export async function openCatalog(
     entries: readonly CommittedEntry[],
     ranges: readonly ReadonlyMap<string, readonly ColumnRange[]>[],
   ): Promise<void> {
+    const removed = entries.flatMap(({ removed, version }) =>
+      removed.map((chunk) => ({ ...chunk, version })),
+    );
     const chunks = entries.flatMap(({ chunks, committedMs, version }) =>
       chunks.map((chunk) => ({ ...chunk, committedMs, version })),
     );
     const next = entries.reduce<IndexState>(stateAfter, state);
     const indexed = chunks.map((chunk, i) => ({ ...chunk, ranges: ranges[i] ?? new Map() }));
     try {
-      await index.add(indexed, next);
+      await index.add(indexed, removed, next);
     } catch (error) {
       if (error instanceof StoppedError) await stop(error);
       throw error;
@@ -159,8 +170,11 @@ export async function openCatalog(
           ? 'the table is stopped'
           : 'sums have it after the next upload that succeeds, or a restart';
       throw new UnseenCommitError(
-        `the chunk is kept, but the table's index could not be written (${reasonOf(cause)}): ` +
-          `${afterwards}; do not upload it again`,
+        entry.removed.length > 0
+          ? `the chunk is removed, but the table's index could not be written (${reasonOf(cause)}): ` +
+              afterwards
+          : `the chunk is kept, but the table's index could not be written (${reasonOf(cause)}): ` +
+              `${afterwards}; do not upload it again`,
         { cause },
       );
     }
@@ -229,13 +243,32 @@ export async function openCatalog(
     }
   }
 
+  async function removeChunk(id: string): Promise<number | undefined> {
+    for (;;) {
+      const { nextVersion, fields } = await read((state) => state);
+      const number = index.numberOf(id);
+      const summary = number === undefined ? undefined : index.chunk(number);
+      if (summary === undefined) return undefined;
+      const { columns } = await log.chunk(summary.version, id, fields);
+      const removed = { ...sizesOf(summary), columns: columns.map(({ name }) => name) };
+      const entry = { version: nextVersion, chunks: [], removed: [removed] };
+      const committed = await append(entry);
+      if (committed !== undefined) {
+        await takeInCommitted(committed, []);
+        return committed.version;
+      }
+      await catchUp();
+    }
+  }
+
   await catchUp();
   return {
     state: () => read((state) => state),
     fields: () => read(({ fields }) => fields),
-    async column(name) {
+    async column(name, version) {
       const chunks = await read(({ chunks }) => chunks);
-      const reading = index.column(name, chunks);
+      const reading =
+        version === undefined ? index.column(name, chunks) : index.columnAt(name, version);
       readings.add(reading);
       return reading.finally(() => readings.delete(reading));
     },
@@ -245,12 +278,7 @@ export async function openCatalog(
     },
     kept: (idempotencyKey) => read(() => index.kept(idempotencyKey)),
     chunks: (from, count) =>
-      read(({ chunks }) => {
-        const numbers = Array.from({ length: count }, (_, i) => from + i);
-        return numbers
-          .filter((number) => number <= chunks)
-          .flatMap((number) => index.chunk(number) ?? []);
-      }),
+      read(({ chunks }) => index.chunksFrom(from, count).filter(({ number }) => number <= chunks)),
     async loggedChunk(number) {
       const { summary, fields } = await read(({ fields }) => ({
         summary: index.chunk(number),
@@ -266,6 +294,7 @@ export async function openCatalog(
           if (waiting.length > 0) await commitTogether();
         });
       }),
+    remove: (id) => committer.runExclusive(() => removeChunk(id)),
     async end(why) {
       await committer.runExclusive(() => publish({ stopped: why }));
       await Promise.allSettled(readings);
@@ -273,6 +302,14 @@ export async function openCatalog(
     close: () => index.close(),
   };
 }
+
+const sizesOf = ({ id, number, rows, csvBytes, parquetBytes }: ChunkSummary) => ({
+  id,
+  number,
+  rows,
+  csvBytes,
+  parquetBytes,
+});
 
 // LMDB's message says where in its file it was writing: that helps nobody who uploads.
 function reasonOf(error: unknown): string {
@@ -315,5 +352,5 @@ function entryOf(
   }
   const changed = nextVersion === 0 || fieldsAfter.length > fields.length;
   const schema = changed && { fields: fieldsAfter, tableId: tableId ?? randomUUID() };
-  return { entry: { version: nextVersion, chunks, ...schema }, planned };
+  return { entry: { version: nextVersion, chunks, removed: [], ...schema }, planned };
 }

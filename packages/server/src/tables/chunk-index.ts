@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 import { ignoreFailedCommit, transactionsOf } from '../lmdb-failure.js';
 import { lmdbDataFile, lmdbFault, makeLmdbFiles } from '../lmdb-file.js';
 import { type KeyLimits, openRememberedKeys } from '../remembered-keys.js';
-import type { CommittedEntry, FileChecksums, LoggedChunk, UploadRetry } from './delta-log.js';
+import type { CommittedEntry, FileChecksums, RemovedChunk, UploadRetry } from './delta-log.js';
 import type { ColumnRange } from './parquet-file.js';
 import type { ChunkColumn, TableField } from './schema.js';
 
@@ -62,6 +62,13 @@ export interface ChunkSummary {
   readonly parquetBytes: number;
   /** Of the log's commit that has added it. */
   readonly version: number;
+  /** Of the commit that has removed it; undefined if it is there. */
+  readonly removedVersion: number | undefined;
+}
+
+/** A chunk that is taken out of the table, and the version that does not have it any more. */
+export interface RemovedEntry extends RemovedChunk {
+  readonly version: number;
 }
 
 /** How far the index has taken in the table's log, and what the log says of the table. */
@@ -71,9 +78,11 @@ export interface IndexState {
   readonly nextVersion: number;
   /** The digest of the last commit that is in the index. */
   readonly lastDigest: string | undefined;
+  /** Chunks that were ever added, and those of them that were removed. */
   readonly chunks: number;
+  readonly removedChunks: number;
   readonly fields: readonly TableField[];
-  /** Of all chunks together. */
+  /** Of all chunks that are there. */
   readonly rows: number;
   readonly csvBytes: number;
   readonly parquetBytes: number;
@@ -85,6 +94,7 @@ export const emptyIndexState: IndexState = {
   nextVersion: 0,
   lastDigest: undefined,
   chunks: 0,
+  removedChunks: 0,
   fields: [],
   rows: 0,
   csvBytes: 0,
@@ -94,15 +104,18 @@ export const emptyIndexState: IndexState = {
 /** The state after an entry of the log. */
 export function stateAfter(
   before: IndexState,
-  { version, digest, tableId, fields, chunks }: CommittedEntry,
+  { version, digest, tableId, fields, chunks, removed }: CommittedEntry,
 ): IndexState {
-  const sum = (of: (chunk: LoggedChunk) => number) =>
-    chunks.reduce((sum, chunk) => sum + of(chunk), 0);
+  type Size = Pick<RemovedChunk, 'rows' | 'csvBytes' | 'parquetBytes'>;
+  const sum = (of: (chunk: Size) => number) =>
+    chunks.reduce((sum, chunk) => sum + of(chunk), 0) -
+    removed.reduce((sum, chunk) => sum + of(chunk), 0);
   return {
     tableId: tableId ?? before.tableId,
     nextVersion: version + 1,
     lastDigest: digest,
     chunks: before.chunks + chunks.length,
+    removedChunks: before.removedChunks + removed.length,
     fields: fields ?? before.fields,
     rows: before.rows + sum(({ rows }) => rows),
     csvBytes: before.csvBytes + sum(({ csvBytes }) => csvBytes),
@@ -120,15 +133,25 @@ export interface ChunkIndex {
   /** The state as it was last stored; undefined for a new index. */
   state(): IndexState | undefined;
   /**
-   * Adds the chunks that follow those of the stored state, and stores the new one.
+   * Adds the chunks that follow those of the stored state, takes others out, and stores the new one.
    *
    * Throws StoppedError if the index can be used no more.
    */
-  add(chunks: readonly IndexedChunk[], state: IndexState): Promise<void>;
+  add(
+    chunks: readonly IndexedChunk[],
+    removed: readonly RemovedEntry[],
+    state: IndexState,
+  ): Promise<void>;
   /** The entries of a column in the first `chunks` chunks, in order; of those that have it. */
   column(name: string, chunks: number): Promise<readonly ColumnEntry[]>;
-  /** A chunk by its number; undefined if there is none. */
+  /** Those of a version of the table, in order. */
+  columnAt(name: string, version: number): Promise<readonly ColumnEntry[]>;
+  /** A chunk by its number, also a removed one; undefined if there is none. */
   chunk(number: number): ChunkSummary | undefined;
+  /** The number of a chunk that is there. */
+  numberOf(id: string): number | undefined;
+  /** Up to `count` chunks that are there, from a number on. */
+  chunksFrom(number: number, count: number): readonly ChunkSummary[];
   /** Of the files of a chunk, by its number; undefined if the log has none. */
   checksums(chunkNumber: number): FileChecksums | undefined;
   /** What was kept of the upload with an idempotency key, if it was not too long ago. */
@@ -149,11 +172,15 @@ export async function openChunkIndex(
   process.on('unhandledRejection', ignoreFailedCommit);
   // What a power loss takes is made anew from the log, so a promise could mean visible. But a sync
   // that fails after it would leave an environment that nobody is told is unusable.
-  const environment = open({ path: folder, maxDbs: 12, overlappingSync: false });
+  const environment = open({ path: folder, maxDbs: 16, overlappingSync: false });
   const meta = environment.openDB<IndexState, string>('meta', {});
   const columns = environment.openDB<StoredEntry, Buffer>('columns', { keyEncoding: 'binary' });
   const checksums = environment.openDB<FileChecksums, number>('checksums', {});
   const summaries = environment.openDB<StoredSummary, number>('chunks', {});
+  const numbers = environment.openDB<number, string>('chunk-numbers', {});
+  const removedColumns = environment.openDB<RemovedStoredEntry, Buffer>('removed-columns', {
+    keyEncoding: 'binary',
+  });
   const uploads = openRememberedKeys<StoredUpload>(environment, keyLimits);
   const cache = columnCache?.forTable();
   const transactions = transactionsOf(
@@ -164,24 +191,61 @@ export async function openChunkIndex(
       'that was kept is lost',
   );
 
+  function summaryOf(number: number): ChunkSummary | undefined {
+    const stored = summaries.get(number);
+    if (stored === undefined) return undefined;
+    const [id, rows, csvBytes, parquetBytes, version, removedVersion] = stored;
+    return { id, number, rows, csvBytes, parquetBytes, version, removedVersion };
+  }
+
+  /** How many chunks had been added by a version: versions grow with the numbers. */
+  function chunksAt(version: number): number {
+    let [low, high] = [0, meta.get('state')?.chunks ?? 0];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((summaries.get(middle)?.[4] ?? 0) <= version) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** In a transaction: moves what there is of a chunk to what was. */
+  function remove({ id, number, version, columns: names }: RemovedEntry): void {
+    const stored = summaries.get(number);
+    if (stored === undefined) throw new Error(`the chunk ${number} is not in the index`);
+    const [, rows, csvBytes, parquetBytes, addedVersion] = stored;
+    summaries.put(number, [id, rows, csvBytes, parquetBytes, addedVersion, version]);
+    numbers.remove(id);
+    for (const name of names) {
+      const key = keyOf(name, number);
+      const entry = columns.get(key);
+      if (entry === undefined) continue;
+      columns.remove(key);
+      removedColumns.put(key, [version, entry]);
+    }
+  }
+
   return {
     state: () => meta.get('state'),
 
-    async add(chunks, state) {
+    async add(chunks, removed, state) {
       let number = state.chunks - chunks.length;
       await transactions.run(() => {
         for (const chunk of chunks) {
           number++;
           const { id, rows, csvBytes, parquetBytes, version, committedMs, retry } = chunk;
           summaries.put(number, [id, rows, csvBytes, parquetBytes, version]);
+          numbers.put(id, number);
           if (chunk.checksums !== undefined) checksums.put(number, chunk.checksums);
           if (retry) uploads.put(retry.key, [number, retry.crc32c], committedMs);
           for (const [place, column] of chunk.columns.entries()) {
             columns.put(keyOf(column.name, number), storedEntry(chunk, place, column));
           }
         }
+        for (const chunk of removed) remove(chunk);
         meta.put('state', state);
       });
+      if (removed.length > 0) cache?.clear();
     },
 
     async column(name, chunks) {
@@ -202,18 +266,41 @@ export async function openChunkIndex(
       return number > chunks ? entries.filter((entry) => entry.chunkNumber <= chunks) : entries;
     },
 
-    chunk(number) {
-      const stored = summaries.get(number);
-      if (stored === undefined) return undefined;
-      const [id, rows, csvBytes, parquetBytes, version] = stored;
-      return { id, number, rows, csvBytes, parquetBytes, version };
+    async columnAt(name, version) {
+      const chunks = chunksAt(version);
+      const range = { start: keyOf(name, 1), end: keyOf(name, chunks + 1) };
+      const entries: ColumnEntry[] = [];
+      for (const { key, value } of columns.getRange(range)) {
+        entries.push(entryOf(key, value, entries.at(-1)));
+        if (entries.length % entriesPerTurn === 0) await new Promise(setImmediate);
+      }
+      for (const { key, value } of removedColumns.getRange(range)) {
+        const [removedVersion, stored] = value;
+        if (removedVersion > version) entries.push(entryOf(key, stored, undefined));
+      }
+      return entries.sort((a, b) => a.chunkNumber - b.chunkNumber);
+    },
+
+    chunk: summaryOf,
+    numberOf: (id) => numbers.get(id),
+    chunksFrom(first, count) {
+      const found: ChunkSummary[] = [];
+      for (const { key } of summaries.getRange({ start: first })) {
+        if (found.length >= count) break;
+        const chunk = summaryOf(key);
+        if (chunk !== undefined && chunk.removedVersion === undefined) found.push(chunk);
+      }
+      return found;
     },
     checksums: (chunkNumber) => checksums.get(chunkNumber),
     kept(idempotencyKey) {
       const stored = uploads.get(idempotencyKey);
       if (stored === undefined) return undefined;
       const [chunkNumber, crc32c] = stored;
-      return { chunkNumber, crc32c };
+      // One that was removed may be uploaded again.
+      return summaryOf(chunkNumber)?.removedVersion === undefined
+        ? { chunkNumber, crc32c }
+        : undefined;
     },
 
     async clear() {
@@ -222,6 +309,8 @@ export async function openChunkIndex(
         columns.clearSync();
         checksums.clearSync();
         summaries.clearSync();
+        numbers.clearSync();
+        removedColumns.clearSync();
         meta.clearSync();
         uploads.clear();
       });
@@ -307,7 +396,11 @@ export type StoredSummary = readonly [
   csvBytes: number,
   parquetBytes: number,
   version: number,
+  removedVersion?: number,
 ];
+
+/** An entry of a chunk that was removed. */
+export type RemovedStoredEntry = readonly [removedVersion: number, entry: StoredEntry];
 
 /** An entry as it is in LMDB. */
 export type StoredEntry = readonly [

@@ -39,6 +39,18 @@ export interface FileChecksums {
   readonly parquetCrc32c: number;
 }
 
+/** A chunk that a commit has taken out of the table, with what it had. */
+export interface RemovedChunk {
+  readonly id: string;
+  /** Counts from 1 in the order of the uploads. */
+  readonly number: number;
+  readonly rows: number;
+  readonly csvBytes: number;
+  readonly parquetBytes: number;
+  /** The names of its columns. */
+  readonly columns: readonly string[];
+}
+
 /** What one commit did to the table. */
 export interface LogEntry {
   readonly version: number;
@@ -47,6 +59,8 @@ export interface LogEntry {
   readonly tableId?: string;
   /** The chunks that it added, in their order. */
   readonly chunks: readonly LoggedChunk[];
+  /** The chunks that it took out. */
+  readonly removed: readonly RemovedChunk[];
 }
 
 /** A commit that is in the log; its digest tells it from any other of the same version. */
@@ -175,7 +189,7 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
 
 export const digestOf = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
 
-function commitText({ version, fields, tableId, chunks }: LogEntry, now: number): string {
+function commitText({ version, fields, tableId, chunks, removed }: LogEntry, now: number): string {
   const actions: object[] = [];
   if (version === 0) actions.push({ protocol: { minReaderVersion: 1, minWriterVersion: 2 } });
   if (fields !== undefined) {
@@ -191,7 +205,9 @@ function commitText({ version, fields, tableId, chunks }: LogEntry, now: number)
     });
   }
   actions.push(...chunks.map((chunk) => addAction(chunk, now)));
-  actions.push({ commitInfo: { timestamp: now, operation: 'WRITE', engineInfo: 'Tally' } });
+  actions.push(...removed.map((chunk) => removeAction(chunk, now)));
+  const operation = removed.length > 0 ? 'DELETE' : 'WRITE';
+  actions.push({ commitInfo: { timestamp: now, operation, engineInfo: 'Tally' } });
   return `${actions.map((action) => JSON.stringify(action)).join('\n')}\n`;
 }
 
@@ -206,7 +222,7 @@ function addAction(chunk: LoggedChunk, now: number) {
   };
   return {
     add: {
-      path: `parquet/${id}.parquet`,
+      path: pathOf(chunk),
       partitionValues: {},
       size: parquetBytes,
       modificationTime: now,
@@ -216,6 +232,19 @@ function addAction(chunk: LoggedChunk, now: number) {
     },
   };
 }
+
+function removeAction(chunk: RemovedChunk, now: number) {
+  return {
+    remove: {
+      path: pathOf(chunk),
+      deletionTimestamp: now,
+      dataChange: true,
+      tags: { [chunkTag]: JSON.stringify(chunk) },
+    },
+  };
+}
+
+const pathOf = ({ id }: { readonly id: string }) => `parquet/${id}.parquet`;
 
 function schemaField({ field, type, column }: TableField): object {
   const metadata = column === null ? {} : { [columnKey]: column };
@@ -232,10 +261,14 @@ export interface Action {
     readonly stats?: string;
     readonly tags?: Readonly<Record<string, string>>;
   };
+  readonly remove?: {
+    readonly path: string;
+    readonly tags?: Readonly<Record<string, string>>;
+  };
   readonly commitInfo?: { readonly timestamp?: number };
 }
 
-const tallyActions = ['protocol', 'metaData', 'add', 'commitInfo'];
+const tallyActions = ['protocol', 'metaData', 'add', 'remove', 'commitInfo'];
 
 /** What a commit says; its digest is of its bytes. */
 export type ParsedCommit = Omit<CommittedEntry, 'digest'>;
@@ -252,8 +285,9 @@ export function parseCommit(
   if (actions === undefined) throw stop('is not readable: a line of it is no JSON object');
   // Tally's commits, and other engines' that change nothing, have a commitInfo at least.
   if (actions.length === 0) throw stop('is empty: what it held is lost');
-  const added = actions.flatMap(({ add }) => (add === undefined ? [] : [add]));
-  const isTallys = added.length > 0 && added.every(({ tags }) => tags?.[chunkTag] !== undefined);
+  const changes = actions.flatMap(({ add, remove }) => add ?? remove ?? []);
+  const isTallys =
+    changes.length > 0 && changes.every(({ tags }) => tags?.[chunkTag] !== undefined);
   // Other engines' VACUUM adds commits that change nothing: they hold a commitInfo only.
   const ours = isTallys ? tallyActions : ['commitInfo'];
   const kinds = new Set(actions.flatMap((action) => Object.keys(action)));
@@ -282,6 +316,7 @@ function parseEntry(
     committedMs: commitInfo?.timestamp ?? 0,
     ...(metaData !== undefined && { fields, tableId: metaData.id }),
     chunks: actions.flatMap(({ add }) => (add === undefined ? [] : [parseChunk(add, fields)])),
+    removed: actions.flatMap(({ remove }) => (remove === undefined ? [] : [parseRemoved(remove)])),
   };
 }
 
@@ -309,6 +344,10 @@ function parseFields(schemaString: string): TableField[] {
     type,
     column: metadata[columnKey] ?? null,
   }));
+}
+
+function parseRemoved({ tags }: NonNullable<Action['remove']>): RemovedChunk {
+  return JSON.parse(tags?.[chunkTag] ?? '');
 }
 
 function parseChunk(add: NonNullable<Action['add']>, fields: readonly TableField[]): LoggedChunk {

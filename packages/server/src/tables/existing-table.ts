@@ -3,7 +3,9 @@ import { badRequest, failure } from '../rpc/rich-errors.js';
 import { isTableName } from './files.js';
 import type { Table, Tables } from './tables.js';
 
-const quoted = (name: string) => JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name);
+/** A name as it is shown in messages: quoted, and cut when it is long. */
+export const quoted = (name: string) =>
+  JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name);
 
 /** Throws INVALID_ARGUMENT for a name that no table can have. */
 export function checkTableName(name: string): void {

@@ -5,7 +5,7 @@ import { type PagedList, pageStart, pageToken } from '../rpc/pages.js';
 import { badRequest, failure } from '../rpc/rich-errors.js';
 import type { TableState } from './catalog.js';
 import { columnTypes } from './column-types.js';
-import { checkTableName, existingTable } from './existing-table.js';
+import { checkTableName, existingTable, quoted } from './existing-table.js';
 import { defaultTable } from './files.js';
 import type { TableField } from './schema.js';
 import { streamedUpload } from './streamed-upload.js';
@@ -106,16 +106,27 @@ export function tableServiceV1(
           last === undefined || chunks.length <= size ? '' : pageToken(list, String(last.number)),
       };
     },
+
+    async deleteChunk({ table: name, chunkId }) {
+      const table = await existingTable(await opening, name);
+      const version = await table.ingest.catalog.remove(chunkId);
+      if (version !== undefined) return { version: BigInt(version) };
+      throw failure(
+        Status.NOT_FOUND,
+        `the table ${JSON.stringify(table.name)} has no chunk ${quoted(chunkId)}: ListChunks lists them`,
+        { reason: 'CHUNK_NOT_FOUND', field: 'chunk_id', metadata: { table: table.name } },
+      );
+    },
   };
 }
 
 async function summaryOf({ name, ingest }: Table): Promise<Partial<TableSummary>> {
-  const { rows, chunks, csvBytes, parquetBytes, nextVersion }: TableState =
+  const { rows, chunks, removedChunks, csvBytes, parquetBytes, nextVersion }: TableState =
     await ingest.catalog.state();
   return {
     table: name,
     rows: BigInt(rows),
-    chunks: BigInt(chunks),
+    chunks: BigInt(chunks - removedChunks),
     csvBytes: BigInt(csvBytes),
     parquetBytes: BigInt(parquetBytes),
     ...(nextVersion > 0 && { version: BigInt(nextVersion - 1) }),

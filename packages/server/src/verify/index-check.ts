@@ -40,6 +40,7 @@ export function expectIndex(walk: IndexWalk): ExpectedIndex {
   const ranges = createFingerprint();
   const checksums = createFingerprint();
   const chunks = createFingerprint();
+  const removed = createFingerprint();
   let areRangesKnown = !walk.hasUnknownRanges;
   let commits = 0;
   let state = emptyIndexState;
@@ -47,7 +48,12 @@ export function expectIndex(walk: IndexWalk): ExpectedIndex {
   return {
     addEntry(entry) {
       commits++;
-      if (entry.version < nextVersion) state = stateAfter(state, entry);
+      if (entry.version >= nextVersion) return;
+      state = stateAfter(state, entry);
+      for (const { id, number, columns: names } of entry.removed) {
+        removed.add(number, id, entry.version);
+        for (const name of names) removed.add(keyOf(name, number).toString('hex'), entry.version);
+      }
     },
 
     addChunk(version, chunkNumber, chunk, found) {
@@ -75,6 +81,7 @@ export function expectIndex(walk: IndexWalk): ExpectedIndex {
         sameFingerprint(walk.columns, columns.value()) &&
         sameFingerprint(walk.checksums, checksums.value()) &&
         sameFingerprint(walk.chunks, chunks.value()) &&
+        sameFingerprint(walk.removed, removed.value()) &&
         (!areRangesKnown || sameFingerprint(walk.ranges, ranges.value())) &&
         sameState(walk.state, state);
       if (!isSame) return { kind: 'damaged', what: 'does not hold what the log says' };
@@ -88,9 +95,10 @@ export function expectIndex(walk: IndexWalk): ExpectedIndex {
 
 function sameState(found: IndexState | undefined, expected: IndexState): boolean {
   if (found === undefined) return expected.nextVersion === 0;
-  const parts = ({ tableId, chunks, fields, rows, csvBytes, parquetBytes }: IndexState) => {
-    const ofFields = fields.map((f) => [f.field, f.type, f.column]);
-    return JSON.stringify([tableId, chunks, ofFields, rows, csvBytes, parquetBytes]);
+  const parts = (state: IndexState) => {
+    const { tableId, chunks, removedChunks, rows, csvBytes, parquetBytes } = state;
+    const fields = state.fields.map((f) => [f.field, f.type, f.column]);
+    return JSON.stringify([tableId, chunks, removedChunks, fields, rows, csvBytes, parquetBytes]);
   };
   return parts(found) === parts(expected);
 }

@@ -1,5 +1,10 @@
 import { open, type RootDatabase } from 'lmdb';
-import type { IndexState, StoredEntry, StoredSummary } from '../tables/chunk-index.js';
+import type {
+  IndexState,
+  RemovedStoredEntry,
+  StoredEntry,
+  StoredSummary,
+} from '../tables/chunk-index.js';
 import type { FileChecksums } from '../tables/delta-log.js';
 import { createFingerprint, type FingerprintValue } from './fingerprint.js';
 
@@ -24,6 +29,8 @@ export interface IndexWalk {
   readonly ranges: FingerprintValue;
   readonly checksums: FingerprintValue;
   readonly chunks: FingerprintValue;
+  /** Of chunks that were removed, and of their entries: when. */
+  readonly removed: FingerprintValue;
   /** Whether a column of integers is without ranges: then its sums ask the footer. */
   readonly hasUnknownRanges: boolean;
 }
@@ -100,20 +107,32 @@ function walkIndex(environment: RootDatabase): IndexWalk {
   const checksums = createFingerprint();
   let hasUnknownRanges = false;
   const byColumn: Encoding = { keyEncoding: 'binary' };
-  for (const { key, value } of entriesOf<StoredEntry, Buffer>(environment, 'columns', byColumn)) {
-    const [id, csvBytes, place, count, type, field, places] = value;
-    const name = key.toString('hex');
+  // Entries of chunks that were removed are those that they were, in another place.
+  function addEntry(name: string, entry: StoredEntry): void {
+    const [id, csvBytes, place, count, type, field, places] = entry;
     columns.add(name, id, csvBytes, place, count, type, field);
-    if (type !== 'long') continue;
+    if (type !== 'long') return;
     if (places === null) hasUnknownRanges = true;
     else ranges.add(name, places);
+  }
+  const removed = createFingerprint();
+  for (const { key, value } of entriesOf<StoredEntry, Buffer>(environment, 'columns', byColumn)) {
+    addEntry(key.toString('hex'), value);
+  }
+  const wereThere = entriesOf<RemovedStoredEntry, Buffer>(environment, 'removed-columns', byColumn);
+  for (const { key, value } of wereThere) {
+    const [version, entry] = value;
+    addEntry(key.toString('hex'), entry);
+    removed.add(key.toString('hex'), version);
   }
   for (const { key, value } of entriesOf<FileChecksums, number>(environment, 'checksums', {})) {
     checksums.add(key, value.csvCrc32c, value.parquetCrc32c);
   }
   const chunks = createFingerprint();
   for (const { key, value } of entriesOf<StoredSummary, number>(environment, 'chunks', {})) {
-    chunks.add(key, ...value);
+    const [id, rows, csvBytes, parquetBytes, version, removedVersion] = value;
+    chunks.add(key, id, rows, csvBytes, parquetBytes, version);
+    if (removedVersion !== undefined) removed.add(key, id, removedVersion);
   }
   const meta = environment.openDB<IndexState, string>('meta', {});
   return {
@@ -122,6 +141,7 @@ function walkIndex(environment: RootDatabase): IndexWalk {
     ranges: ranges.value(),
     checksums: checksums.value(),
     chunks: chunks.value(),
+    removed: removed.value(),
     hasUnknownRanges,
   };
 }

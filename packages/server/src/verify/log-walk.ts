@@ -140,7 +140,9 @@ const addsOf = (actions: readonly Action[]) =>
 
 /** Each commit of Tally's ends with its commitInfo and a line end. */
 function tornFault(text: string, actions: readonly Action[]): string | undefined {
-  if (addsOf(actions).length === 0) return undefined;
+  if (actions.every(({ add, remove }) => add === undefined && remove === undefined)) {
+    return undefined;
+  }
   const isWhole = text.endsWith('\n') && actions.at(-1)?.commitInfo !== undefined;
   return isWhole ? undefined : 'is torn: its end is missing';
 }

@@ -281,6 +281,20 @@ export interface Chunk {
   version: bigint;
 }
 
+/** Which chunk to remove. */
+export interface DeleteChunkRequest {
+  /** The table's name; empty: the default table. */
+  table: string;
+  /** The chunk's id. */
+  chunkId: string;
+}
+
+/** What a removal has led to. */
+export interface DeleteChunkResponse {
+  /** The version of the table that does not have it any more. */
+  version: bigint;
+}
+
 function createBaseUploadRequest(): UploadRequest {
   return {
     csvData: new Uint8Array(0),
@@ -2016,6 +2030,165 @@ export const Chunk: MessageFns<Chunk> = {
   },
 };
 
+function createBaseDeleteChunkRequest(): DeleteChunkRequest {
+  return { table: "", chunkId: "" };
+}
+
+export const DeleteChunkRequest: MessageFns<DeleteChunkRequest> = {
+  encode(message: DeleteChunkRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    if (message.chunkId !== "") {
+      writer.uint32(18).string(message.chunkId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteChunkRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteChunkRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.chunkId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteChunkRequest {
+    return {
+      table: isSet(object.table) ? globalThis.String(object.table) : "",
+      chunkId: isSet(object.chunkId)
+        ? globalThis.String(object.chunkId)
+        : isSet(object.chunk_id)
+        ? globalThis.String(object.chunk_id)
+        : "",
+    };
+  },
+
+  toJSON(message: DeleteChunkRequest): unknown {
+    const obj: any = {};
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    if (message.chunkId !== "") {
+      obj.chunkId = message.chunkId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteChunkRequest>): DeleteChunkRequest {
+    return DeleteChunkRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteChunkRequest>): DeleteChunkRequest {
+    const message = createBaseDeleteChunkRequest();
+    message.table = object.table ?? "";
+    message.chunkId = object.chunkId ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteChunkResponse(): DeleteChunkResponse {
+  return { version: 0n };
+}
+
+export const DeleteChunkResponse: MessageFns<DeleteChunkResponse> = {
+  encode(message: DeleteChunkResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== 0n) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(8).int64(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteChunkResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteChunkResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteChunkResponse {
+    return { version: isSet(object.version) ? BigInt(object.version) : 0n };
+  },
+
+  toJSON(message: DeleteChunkResponse): unknown {
+    const obj: any = {};
+    if (message.version !== 0n) {
+      obj.version = message.version.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteChunkResponse>): DeleteChunkResponse {
+    return DeleteChunkResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteChunkResponse>): DeleteChunkResponse {
+    const message = createBaseDeleteChunkResponse();
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
+    return message;
+  },
+};
+
 /**
  * Tables of CSV files. The table called `default` is always there, and is the one that the frozen
  * service Table serves.
@@ -2082,6 +2255,19 @@ export const TableServiceDefinition = {
       options: {},
     },
     /**
+     * Takes a chunk out of a table: a mistaken upload. Fails with NOT_FOUND if there is none of that id.
+     *
+     * Its files stay for queries of older versions, until another engine's VACUUM removes them.
+     */
+    deleteChunk: {
+      name: "DeleteChunk",
+      requestType: DeleteChunkRequest as typeof DeleteChunkRequest,
+      requestStream: false,
+      responseType: DeleteChunkResponse as typeof DeleteChunkResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
      * Adds one CSV file of any size to a table, sent in pieces.
      *
      * The answer comes when the client has ended its side of the stream, and is the one that
@@ -2134,6 +2320,15 @@ export interface TableServiceImplementation<CallContextExt = {}> {
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<ListChunksResponse>>;
   /**
+   * Takes a chunk out of a table: a mistaken upload. Fails with NOT_FOUND if there is none of that id.
+   *
+   * Its files stay for queries of older versions, until another engine's VACUUM removes them.
+   */
+  deleteChunk(
+    request: DeleteChunkRequest,
+    context: CallContext & CallContextExt,
+  ): Promise<DeepPartial<DeleteChunkResponse>>;
+  /**
    * Adds one CSV file of any size to a table, sent in pieces.
    *
    * The answer comes when the client has ended its side of the stream, and is the one that
@@ -2180,6 +2375,15 @@ export interface TableServiceClient<CallOptionsExt = {}> {
     request: DeepPartial<ListChunksRequest>,
     options?: CallOptions & CallOptionsExt,
   ): Promise<ListChunksResponse>;
+  /**
+   * Takes a chunk out of a table: a mistaken upload. Fails with NOT_FOUND if there is none of that id.
+   *
+   * Its files stay for queries of older versions, until another engine's VACUUM removes them.
+   */
+  deleteChunk(
+    request: DeepPartial<DeleteChunkRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): Promise<DeleteChunkResponse>;
   /**
    * Adds one CSV file of any size to a table, sent in pieces.
    *
