@@ -1,9 +1,4 @@
-import {
-  NumStoreDefinition,
-  TableDefinition,
-  TableServiceDefinition,
-  type TableServiceV1Implementation,
-} from '@tally/stubs';
+import { NumStoreDefinition, TableDefinition, TableServiceDefinition } from '@tally/stubs';
 import { createServer, type Server } from 'nice-grpc';
 import type { Config } from './config.js';
 import { openDataFolder } from './data-folder.js';
@@ -72,8 +67,10 @@ export async function startServer(
     const tables = folder.then(() => openTables(config));
     const ready = whenWarm(tables);
     rpc.add(decodingStrictly(TableDefinition), tableService(ready));
-    const service = streamedTableService(ready) as TableServiceV1Implementation;
-    rpc.add(decodingStrictly(TableServiceDefinition), service);
+    // nice-grpc binds every method that a definition has; calls of the others are UNIMPLEMENTED.
+    const { upload } = TableServiceDefinition.methods;
+    const served = { ...TableServiceDefinition, methods: { upload } };
+    rpc.add(decodingStrictly(served), streamedTableService(ready));
   }
 
   const stop = () => stopServer(rpc, parts, folder, config.drainMs);
