@@ -11,6 +11,7 @@ import type { SectionResult } from './report/comparison.js';
 import { type MeasuredSection, resultsTable } from './report/results-table.js';
 import { saveSection, showInReadme } from './report/save-results.js';
 import { baseline } from './sections/baseline.js';
+import { batches } from './sections/batches.js';
 import { cache } from './sections/cache.js';
 import { columnSums } from './sections/column-sums.js';
 import { firstRequests } from './sections/first-requests.js';
@@ -25,6 +26,7 @@ import { upload } from './sections/upload.js';
 const sections: Readonly<Record<SectionName, (run: BenchRun) => Promise<SectionResult>>> = {
   'first-requests': firstRequests,
   unary,
+  batches,
   'parquet-sum': (run) => columnSums(run, 'parquet'),
   'csv-sum': (run) => columnSums(run, 'csv'),
   cache,

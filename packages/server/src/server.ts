@@ -1,9 +1,15 @@
-import { NumStoreDefinition, TableDefinition, TableServiceDefinition } from '@tally/stubs';
+import {
+  NumberServiceDefinition,
+  NumStoreDefinition,
+  TableDefinition,
+  TableServiceDefinition,
+} from '@tally/stubs';
 import { createServer, type Server } from 'nice-grpc';
 import type { Config } from './config.js';
 import { openDataFolder } from './data-folder.js';
 import type { DataFolderLock } from './data-folder-lock.js';
 import { StoppedError } from './lmdb-failure.js';
+import { numberService } from './numbers/number-service.js';
 import { numStoreService, openNumbers } from './numbers/service.js';
 import { errorMiddleware } from './rpc/errors.js';
 import { listen, rpcOptions } from './rpc/listen.js';
@@ -60,9 +66,13 @@ export async function startServer(
 
   if (config.services.includes('numbers')) {
     const numbers = folder.then(() => openNumbers(config));
-    const service = numStoreService(whenWarm(numbers), config);
-    rpc.add(decodingStrictly(NumStoreDefinition), service);
-    addShortMethods(shortMethods, NumStoreDefinition, service);
+    const ready = whenWarm(numbers);
+    const frozen = numStoreService(ready, config);
+    rpc.add(decodingStrictly(NumStoreDefinition), frozen);
+    addShortMethods(shortMethods, NumStoreDefinition, frozen);
+    const service = numberService(ready, config);
+    rpc.add(decodingStrictly(NumberServiceDefinition), service);
+    addShortMethods(shortMethods, NumberServiceDefinition, service);
   }
   if (config.services.includes('tables')) {
     const tables = folder.then(() => openTables(config));

@@ -5,6 +5,8 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, credentials } from '@grpc/grpc-js';
 import {
+  type NumberServiceClient,
+  NumberServiceDefinition,
   type NumStoreClient,
   NumStoreDefinition,
   type TableClient,
@@ -19,6 +21,7 @@ import { type LaunchedServer, type LaunchOptions, launchServer } from '../dist/l
 /** Typed clients of one server, over a TCP connection of their own. */
 export interface Connection {
   readonly numbers: NumStoreClient;
+  readonly numberService: NumberServiceClient;
   readonly table: TableClient;
   readonly streamed: TableServiceClient;
   close(): void;
@@ -36,6 +39,7 @@ export function connect({ address }: { readonly address: string }): Connection {
   const channel = createChannel(address, undefined, { 'grpc.use_local_subchannel_pool': 1 });
   return {
     numbers: createClient(NumStoreDefinition, channel),
+    numberService: createClient(NumberServiceDefinition, channel),
     table: createClient(TableDefinition, channel),
     streamed: createClient(TableServiceDefinition, channel),
     close: () => channel.close(),

@@ -181,13 +181,13 @@ describe('named tables', () => {
     ]) {
       await expect(call()).rejects.toMatchObject({
         code: Status.INVALID_ARGUMENT,
-        details: /^the page token is not one of this query/,
+        details: /^the page token is not that of a page of the same list/,
       });
     }
     for (const pageSize of [-1, 1001]) {
       await expect(service().listTables({ pageSize })).rejects.toMatchObject({
         code: Status.INVALID_ARGUMENT,
-        details: `the page size is ${pageSize}: 1 to 1000 is allowed, or 0 for 100`,
+        details: `the page size is ${pageSize}: 1 to 1000 are allowed, and 0 for 100`,
       });
     }
   });

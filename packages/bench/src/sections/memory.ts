@@ -71,7 +71,8 @@ export async function memory({ options }: BenchRun): Promise<SectionResult> {
 
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
 
-const limited = (work: string, unit: string, value: number, atMost: number): Comparison => ({
+/** A value of Tally's alone, and what it may be at most. */
+export const limited = (work: string, unit: string, value: number, atMost: number): Comparison => ({
   work,
   unit,
   better: 'lower',

@@ -1,3 +1,4 @@
+import { createHistogram } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { Mutex } from 'async-mutex';
 import { Piscina } from 'piscina';
@@ -14,11 +15,35 @@ export interface FactorialAnswer {
 export interface Factorials {
   /** n! for a whole n that the caller has checked against its limit. */
   compute(n: number): Promise<FactorialAnswer>;
+  stats(): FactorialStats;
   close(): Promise<void>;
+}
+
+/** How the cache and the computations do, since the start. */
+export interface FactorialStats {
+  /** Answers that came from the cache, and others. */
+  readonly hits: number;
+  readonly misses: number;
+  /** What the cache holds now. */
+  readonly entries: number;
+  readonly bytes: number;
+  /** How long computations took, the wait for a thread included. */
+  readonly latency: Latency;
+}
+
+/** How long something took, in microseconds. */
+export interface Latency {
+  readonly count: number;
+  /** The time that so many percent of all did not exceed, to three digits. */
+  percentileUs(percent: number): number;
+  readonly maxUs: number;
 }
 
 /** How many factorials are kept. */
 export const cacheEntriesMax = 10;
+
+/** Longer than any computation; beyond it the histogram would count nothing. */
+const latencyUsMax = 24 * 3_600_000_000;
 
 /**
  * Starts the factorial pool and its cache.
@@ -41,6 +66,10 @@ export function createFactorials(threads: number): Factorials {
   const mutex = new Mutex();
   const cache = new Map<number, Uint8Array>();
   const inProgress = new Map<number, Promise<Uint8Array>>();
+  const latency = createHistogram({ lowest: 1, highest: latencyUsMax, figures: 3 });
+  let cacheBytes = 0;
+  let hits = 0;
+  let misses = 0;
 
   // Eviction policy: least recently used. A Map keeps the order of insertion, so an entry that
   // is used moves to the end, and the first one is the one that was not used for longest.
@@ -55,15 +84,23 @@ export function createFactorials(threads: number): Factorials {
 
   function keep(n: number, bytes: Uint8Array): void {
     cache.set(n, bytes);
-    for (const oldest of cache.keys()) {
+    cacheBytes += bytes.length;
+    for (const [oldest, { length }] of cache) {
       if (cache.size <= cacheEntriesMax) break;
       cache.delete(oldest);
+      cacheBytes -= length;
     }
   }
 
+  // The smallest that a histogram takes is 1.
+  const recordLatency = (ms: number) =>
+    latency.record(Math.min(Math.max(Math.round(ms * 1000), 1), latencyUsMax));
+
   async function computeAndKeep(n: number): Promise<Uint8Array> {
     try {
+      const startMs = performance.now();
       const bytes = await pool.run(n);
+      recordLatency(performance.now() - startMs);
       await mutex.runExclusive(() => keep(n, bytes));
       return bytes;
     } finally {
@@ -83,9 +120,25 @@ export function createFactorials(threads: number): Factorials {
   return {
     async compute(n) {
       const found = await mutex.runExclusive(() => lookUp(n));
-      if ('bytes' in found) return { bytes: found.bytes, hit: true };
-      return { bytes: await found.computing, hit: false };
+      if ('bytes' in found) {
+        hits++;
+        return { bytes: found.bytes, hit: true };
+      }
+      const bytes = await found.computing;
+      misses++;
+      return { bytes, hit: false };
     },
+    stats: () => ({
+      hits,
+      misses,
+      entries: cache.size,
+      bytes: cacheBytes,
+      latency: {
+        count: latency.count,
+        percentileUs: (percent) => Math.min(latency.percentile(percent), latency.max),
+        maxUs: latency.max,
+      },
+    }),
     async close() {
       await allStarted(starts, threads);
       await pool.destroy();

@@ -1,11 +1,11 @@
 import type { FactRequest, FactResponse, SetNumRequest, SetNumResponse } from '@tally/stubs';
-import { ServerError, Status } from 'nice-grpc';
 import type { Config } from '../config.js';
 import { idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
 import { type ShortMethod, throwIfOver } from '../rpc/short-calls.js';
 import { fromBigEndian } from './factorial.js';
 import { createFactorials, type Factorials } from './factorials.js';
-import { type NumberStore, openNumberStore, type SetRefusal } from './store.js';
+import { checkKey, noSuchNumberSentence, quoted, refusalError } from './refusals.js';
+import { type Change, type NumberStore, openNumberStore } from './store.js';
 
 /** The numbers and their factorials. */
 export interface Numbers {
@@ -44,10 +44,15 @@ export function numStoreService(opening: Promise<Numbers>, config: Config): NumS
       const idempotencyKey = idempotencyKeyOf(call);
       const { store } = await opening;
       throwIfOver(call);
-      const { outcome, isReplay } = await store.set(key, value, idempotencyKey);
+      const change: Change = {
+        call: 'set',
+        operations: [{ kind: 'set', key, value }],
+        idempotencyKey,
+      };
+      const { outcome, isReplay } = await store.change(change);
       if (isReplay) markReplay(call);
-      if (typeof outcome === 'bigint') return { total: outcome };
-      throw refusalError(outcome, `setting ${quoted(key)} to ${value}`, config.keysMax);
+      if ('refusal' in outcome) throw refusalError(outcome, change, config.keysMax, 'SetNum');
+      return { total: outcome.total };
     },
 
     async fact({ key }, call) {
@@ -55,51 +60,13 @@ export function numStoreService(opening: Promise<Numbers>, config: Config): NumS
       const { store, factorials } = await opening;
       throwIfOver(call);
       const n = store.get(key);
-      if (n === undefined) return { error: `no number is called ${quoted(key)}: set it first` };
+      if (n === undefined) return { error: noSuchNumberSentence(key) };
       const fault = factorialFault(key, n, config.factorialMax);
       if (fault !== undefined) return { error: fault };
       const { bytes, hit } = await factorials.compute(Number(n));
       return { value: fromBigEndian(bytes), hit };
     },
   };
-}
-
-// An empty key is what a client with other field numbers sends: it must not read a silent 0.
-function checkKey(key: string, keyBytesMax: number): void {
-  const bytes = Buffer.byteLength(key);
-  if (bytes === 0) {
-    throw new ServerError(
-      Status.INVALID_ARGUMENT,
-      `the key is empty: 1 to ${keyBytesMax} bytes of UTF-8 are allowed`,
-    );
-  }
-  if (bytes > keyBytesMax) {
-    throw new ServerError(
-      Status.INVALID_ARGUMENT,
-      `the key has ${bytes} bytes: 1 to ${keyBytesMax} bytes of UTF-8 are allowed`,
-    );
-  }
-}
-
-function refusalError(refusal: SetRefusal, attempt: string, keysMax: number): ServerError {
-  const nothing = 'nothing was changed';
-  if (refusal === 'past int64') {
-    return new ServerError(
-      Status.OUT_OF_RANGE,
-      `${attempt} would take the total past int64; ${nothing}`,
-    );
-  }
-  if (refusal === 'too many numbers') {
-    return new ServerError(
-      Status.RESOURCE_EXHAUSTED,
-      `${attempt} would make one number more than the ${keysMax} that are allowed (--keys-max of ` +
-        `the server); those that exist can be set; ${nothing}`,
-    );
-  }
-  return new ServerError(
-    Status.INVALID_ARGUMENT,
-    `${attempt} has the idempotency key of another SetNum: each needs a key of its own; ${nothing}`,
-  );
 }
 
 /** Why the number `n` has no factorial that this service can give; undefined if it has one. */
@@ -114,9 +81,4 @@ function factorialFault(key: string, n: bigint, factorialMax: number): string | 
     return `${quoted(key)} is ${n}: ${n}! does not fit into int64, 0 to 20 are allowed`;
   }
   return undefined;
-}
-
-/** A key as it is shown in messages: quoted, and cut when it is long. */
-function quoted(key: string): string {
-  return JSON.stringify(key.length > 64 ? `${key.slice(0, 64)}…` : key);
 }

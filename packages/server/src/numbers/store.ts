@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { open } from 'lmdb';
 import type { Config } from '../config.js';
@@ -7,53 +6,72 @@ import { lmdbDataFile, lmdbFault, makeLmdbFiles } from '../lmdb-file.js';
 import { openRememberedKeys } from '../remembered-keys.js';
 import { StartError } from '../start-error.js';
 import { syncPath } from '../sync-path.js';
+import { decodeInt64, encodeInt64 } from './int64.js';
+import { type Done, type Operation, plan, type Refused, type Totals } from './operations.js';
+import {
+  type ChangeCall,
+  digestOf,
+  outcomeOf,
+  type RememberedChange,
+  recordOf,
+} from './remembered-change.js';
 
 /** Named 64-bit integers and their sum, on disk. */
 export interface NumberStore {
   /**
-   * Sets a number and resolves to what that did, once it is durable.
+   * Does operations in their order, all or none, and resolves to what that led to, once it is durable.
    *
    * With an idempotency key that was given before, it changes nothing and resolves to what the
-   * set did then. Rejects with StoppedError when only a restart can tell whether it was changed;
-   * then `get` throws it, too.
+   * request led to then. Rejects with StoppedError when only a restart can tell whether anything was
+   * changed; then all that reads throws it, too.
    */
-  set(key: string, value: bigint, idempotencyKey?: string): Promise<SetResult>;
-  /** The number called `key`; undefined if there is none. Sees every set that has resolved. */
+  change(change: Change): Promise<ChangeResult>;
+  /** The number called `key`; undefined if there is none. Sees every change that has resolved. */
   get(key: string): bigint | undefined;
+  /**
+   * Numbers whose keys begin with `prefix`, as they are at one moment, in the order of the bytes of
+   * their keys, from the one after `after` on: as many as the page has room for.
+   */
+  list(prefix: string, after: string | undefined, room: PageRoom): Page;
+  totals(): Totals;
   close(): Promise<void>;
 }
 
-/** What a set did. */
-export interface SetResult {
-  /** The sum of all numbers after it, or why nothing was changed. */
-  readonly outcome: bigint | SetRefusal;
+/** Operations, and what they were asked for with. */
+export interface Change {
+  readonly call: ChangeCall;
+  readonly operations: readonly Operation[];
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** What a change led to. */
+export interface ChangeResult {
+  readonly outcome: Done | Refused;
   /** Whether it was done before, for the same idempotency key. */
   readonly isReplay?: true;
 }
 
-/** The sum would not fit; there are as many numbers as may be; the idempotency key is another's. */
-export type SetRefusal = 'past int64' | 'too many numbers' | 'key of another set';
+/** How many numbers a page has at most, and how many bytes their keys; it has one at least. */
+export interface PageRoom {
+  readonly entriesMax: number;
+  readonly keyBytesMax: number;
+}
 
-/** A set that had an idempotency key: what was asked for, and the sum; null if it did not fit. */
-type RememberedSet = readonly [digest: Buffer, total: bigint | null];
+/** Numbers in order, and whether there are more after them. */
+export interface Page {
+  readonly entries: readonly { readonly key: string; readonly value: bigint }[];
+  readonly hasMore: boolean;
+}
 
 // lmdb's own key encodings do not bring every string back; bytes are always themselves.
 const keyBytes = (key: string) => Buffer.from(key, 'utf8');
 const totalKey = keyBytes('total');
 
-function encode(value: bigint): Buffer {
-  const bytes = Buffer.allocUnsafe(8);
-  bytes.writeBigInt64BE(value);
-  return bytes;
-}
+/** LMDB takes no longer ones, so there are none. */
+const storedKeyBytesMax = 1978;
 
-const decode = (bytes: Buffer | undefined) => bytes?.readBigInt64BE();
-
-/** The sum of all numbers, and how many there are. */
-interface Totals {
-  readonly total: bigint;
-  readonly count: number;
-}
+const decode = (bytes: Buffer | undefined) =>
+  bytes === undefined ? undefined : decodeInt64(bytes);
 
 function encodeTotals({ total, count }: Totals): Buffer {
   const bytes = Buffer.allocUnsafe(16);
@@ -67,8 +85,6 @@ const decodeTotals = (bytes: Buffer): Totals => ({
   count: bytes.readDoubleBE(8),
 });
 
-const fitsInt64 = (value: bigint) => BigInt.asIntN(64, value) === value;
-
 type StoreConfig = Pick<
   Config,
   'dataDir' | 'durability' | 'keysMax' | 'idempotencyKeysMax' | 'idempotencyHours'
@@ -77,7 +93,7 @@ type StoreConfig = Pick<
 /**
  * Opens the numbers in `<dataDir>/numbers`, an LMDB environment that is made if missing.
  *
- * A number and the total change in one transaction. Transactions that arrive together are
+ * Numbers and the total change in one transaction. Transactions that arrive together are
  * committed together (group commit), with one sync for all of them.
  *
  * `memory` does what `os` does: LMDB's writes to a memory map saved some percent of the time of a
@@ -119,7 +135,7 @@ export async function openNumberStore({
       `the numbers are stopped: a commit could not be written to the disk (${code}): once the disk ` +
       'is well, restart the server; then each change is there as a whole or not at all',
   );
-  const remembered = openRememberedKeys<RememberedSet>(environment, limits);
+  const remembered = openRememberedKeys<RememberedChange>(environment, limits);
   const totals = (): Totals => decodeTotals(sums.get(totalKey) as Buffer);
   // The total of older data has no count beside it; LMDB's own takes time at every call.
   const stored = sums.get(totalKey);
@@ -129,50 +145,62 @@ export async function openNumberStore({
     await transactions.run(() => void sums.put(totalKey, first));
   }
 
-  function setInTransaction(key: Buffer, value: bigint): SetResult {
-    const before = decode(values.get(key));
-    const { total, count } = totals();
-    if (before === undefined && count >= keysMax) return { outcome: 'too many numbers' };
-    const after = total - (before ?? 0n) + value;
-    if (!fitsInt64(after)) return { outcome: 'past int64' };
-    values.put(key, encode(value));
-    sums.put(
-      totalKey,
-      encodeTotals({ total: after, count: before === undefined ? count + 1 : count }),
-    );
-    return { outcome: after };
+  function changeInTransaction(operations: readonly Operation[]): Done | Refused {
+    const current = (key: string) => decode(values.get(keyBytes(key)));
+    const planned = plan(operations, current, totals(), keysMax);
+    if ('refusal' in planned || planned.changed.size === 0) return planned;
+    for (const [key, value] of planned.changed) {
+      if (value === undefined) values.remove(keyBytes(key));
+      else values.put(keyBytes(key), encodeInt64(value));
+    }
+    sums.put(totalKey, encodeTotals(planned.totals));
+    return planned;
   }
 
-  function setOnceInTransaction(key: Buffer, value: bigint, idempotencyKey: string): SetResult {
-    const digest = digestOf(key, value);
+  function changeOnceInTransaction(
+    { call, operations }: Change,
+    idempotencyKey: string,
+  ): ChangeResult {
+    const digest = digestOf(call, operations);
     const before = remembered.get(idempotencyKey);
     if (before !== undefined) {
-      const [digestBefore, total] = before;
-      if (!digest.equals(digestBefore)) return { outcome: 'key of another set' };
-      return { outcome: total ?? 'past int64', isReplay: true };
+      return digest.equals(before[0])
+        ? { outcome: outcomeOf(before, operations), isReplay: true }
+        : { outcome: { refusal: 'key of another request', index: 0 } };
     }
-    const result = setInTransaction(key, value);
-    const { outcome } = result;
-    // Room for a number may come with another limit, so that refusal is not for good.
-    if (outcome === 'too many numbers') return result;
-    remembered.put(
-      idempotencyKey,
-      [digest, typeof outcome === 'bigint' ? outcome : null],
-      Date.now(),
-    );
-    return result;
+    const outcome = changeInTransaction(operations);
+    const record = recordOf(digest, outcome, operations);
+    if (record !== undefined) remembered.put(idempotencyKey, record, Date.now());
+    return { outcome };
   }
 
   return {
-    set: (key, value, idempotencyKey) =>
+    change: (change) =>
       transactions.run(() =>
-        idempotencyKey === undefined
-          ? setInTransaction(keyBytes(key), value)
-          : setOnceInTransaction(keyBytes(key), value, idempotencyKey),
+        change.idempotencyKey === undefined
+          ? { outcome: changeInTransaction(change.operations) }
+          : changeOnceInTransaction(change, change.idempotencyKey),
       ),
     get(key) {
       transactions.throwIfStopped();
       return decode(values.get(keyBytes(key)));
+    },
+    list(prefix, after, { entriesMax, keyBytesMax }) {
+      transactions.throwIfStopped();
+      const entries: { key: string; value: bigint }[] = [];
+      let bytes = 0;
+      if (Buffer.byteLength(prefix) > storedKeyBytesMax) return { entries, hasMore: false };
+      for (const { key, value } of values.getRange(rangeOf(prefix, after))) {
+        bytes += key.length;
+        const isFull = entries.length === entriesMax || bytes > keyBytesMax;
+        if (isFull && entries.length > 0) return { entries, hasMore: true };
+        entries.push({ key: key.toString('utf8'), value: decodeInt64(value) });
+      }
+      return { entries, hasMore: false };
+    },
+    totals() {
+      transactions.throwIfStopped();
+      return totals();
     },
     async close() {
       await environment.close();
@@ -191,9 +219,15 @@ async function refuseDamagedFile(folder: string): Promise<void> {
   );
 }
 
-/** The first half of a SHA-256 tells any two requests apart. */
-const digestBytes = 16;
-
-function digestOf(key: Buffer, value: bigint): Buffer {
-  return createHash('sha256').update(key).update(encode(value)).digest().subarray(0, digestBytes);
+/** The keys that begin with `prefix` and come after `after`. */
+function rangeOf(prefix: string, after: string | undefined) {
+  if (prefix === '' && after === undefined) return {};
+  const end = keyBytes(prefix);
+  // The last byte of UTF-8 is never 0xff, so one more is a byte too.
+  if (end.length > 0) end.writeUInt8(end.readUInt8(end.length - 1) + 1, end.length - 1);
+  return {
+    start: keyBytes(after ?? prefix),
+    exclusiveStart: after !== undefined,
+    ...(end.length > 0 ? { end } : {}),
+  };
 }

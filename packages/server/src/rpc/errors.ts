@@ -1,16 +1,46 @@
 import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc';
 import { StoppedError } from '../lmdb-failure.js';
+import { detailsName, detailsOf, failure, type Reason } from './rich-errors.js';
+
+/** How long a client is asked to wait until files may have been closed. */
+const filesRetryMs = 1000;
+
+const tooManyFiles = [
+  Status.RESOURCE_EXHAUSTED,
+  'the server has too many files open; try again',
+  { reason: 'TOO_MANY_FILES_OPEN', retryMs: filesRetryMs },
+] as const;
 
 /** The code and sentence for a failure of the operating system that a client can act on. */
-const systemErrors: Readonly<Record<string, readonly [Status, string]>> = {
-  ENOSPC: [Status.RESOURCE_EXHAUSTED, 'the disk of the server is full; nothing was changed'],
-  EDQUOT: [Status.RESOURCE_EXHAUSTED, "the server's disk quota is used up; nothing was changed"],
+const systemErrors: Readonly<Record<string, readonly [Status, string, Reason]>> = {
+  ENOSPC: [
+    Status.RESOURCE_EXHAUSTED,
+    'the disk of the server is full; nothing was changed',
+    { reason: 'DISK_FULL' },
+  ],
+  EDQUOT: [
+    Status.RESOURCE_EXHAUSTED,
+    "the server's disk quota is used up; nothing was changed",
+    { reason: 'DISK_QUOTA_USED_UP' },
+  ],
   // A file may grow no more, or LMDB could write a part only, which is how it meets a full disk.
-  EFBIG: [Status.RESOURCE_EXHAUSTED, 'a file of the server is at its largest; nothing was changed'],
-  EIO: [Status.UNAVAILABLE, 'the disk of the server is full or failing; nothing was changed'],
-  EROFS: [Status.FAILED_PRECONDITION, 'the disk of the server is read-only; nothing was changed'],
-  EMFILE: [Status.RESOURCE_EXHAUSTED, 'the server has too many files open; try again'],
-  ENFILE: [Status.RESOURCE_EXHAUSTED, 'the server has too many files open; try again'],
+  EFBIG: [
+    Status.RESOURCE_EXHAUSTED,
+    'a file of the server is at its largest; nothing was changed',
+    { reason: 'FILE_AT_ITS_LARGEST' },
+  ],
+  EIO: [
+    Status.UNAVAILABLE,
+    'the disk of the server is full or failing; nothing was changed',
+    { reason: 'DISK_FAILING' },
+  ],
+  EROFS: [
+    Status.FAILED_PRECONDITION,
+    'the disk of the server is read-only; nothing was changed',
+    { reason: 'DISK_READ_ONLY' },
+  ],
+  EMFILE: tooManyFiles,
+  ENFILE: tooManyFiles,
 };
 
 /**
@@ -27,20 +57,26 @@ export async function* errorMiddleware<Request, Response>(
     return yield* call.next(call.request, context);
   } catch (error) {
     if (context.signal.aborted) throw error;
-    throw statusOf(error, call.method.path);
+    const status = statusOf(error, call.method.path);
+    const details = detailsOf(status);
+    if (details !== undefined) context.trailer.set(detailsName, details);
+    throw status;
   }
 }
 
 /** The status of a call of `path` that has thrown `error`; a fault of the server is logged. */
 export function statusOf(error: unknown, path: string): ServerError {
   if (error instanceof ServerError) return error;
-  if (error instanceof StoppedError) return new ServerError(Status.UNAVAILABLE, error.message);
+  if (error instanceof StoppedError) {
+    return failure(Status.UNAVAILABLE, error.message, { reason: 'STOPPED_UNTIL_RESTART' });
+  }
   const known = knownError(error);
   console.error(`${path}:`, error);
-  if (known !== undefined) return new ServerError(...known);
-  return new ServerError(
+  if (known !== undefined) return failure(...known);
+  return failure(
     Status.INTERNAL,
     "the server failed to handle this call; the server's log says why",
+    { reason: 'INTERNAL' },
   );
 }
 

@@ -1,5 +1,7 @@
 import { createGunzip, createInflate } from 'node:zlib';
 import { status } from '@grpc/grpc-js';
+import { Status } from 'nice-grpc';
+import { failure, statusObject } from './rich-errors.js';
 
 /** Deflate unpacks a byte to at most so many: 258 from 2 bits (RFC 1951, section 3.2.5). */
 export const inflationMax = 1032;
@@ -15,10 +17,9 @@ const chunkSize = 64 * 1024;
  */
 export function inflate(bytes: Buffer, encoding: string, bytesMax: number): Promise<Buffer> {
   if (encoding !== 'gzip' && encoding !== 'deflate') {
-    return Promise.reject({
-      code: status.UNIMPLEMENTED,
-      details: `a message is compressed as ${encoding}: gzip, deflate and identity are allowed`,
-    });
+    const sentence = `a message is compressed as ${encoding}: gzip, deflate and identity are allowed`;
+    const reason = 'COMPRESSION_UNKNOWN';
+    return Promise.reject(statusObject(failure(Status.UNIMPLEMENTED, sentence, { reason })));
   }
   return new Promise((resolve, reject) => {
     const inflater =
@@ -26,9 +27,11 @@ export function inflate(bytes: Buffer, encoding: string, bytesMax: number): Prom
     // Only what is written to takes memory.
     const inflated = Buffer.allocUnsafeSlow(bytesMax);
     let used = 0;
-    inflater.on('error', () =>
-      reject({ code: status.INTERNAL, details: `a message is no valid ${encoding}` }),
-    );
+    inflater.on('error', () => {
+      const reason = 'COMPRESSION_INVALID';
+      const sentence = `a message is no valid ${encoding}`;
+      reject(statusObject(failure(Status.INTERNAL, sentence, { reason })));
+    });
     inflater.on('data', (part: Buffer) => {
       if (used + part.length > bytesMax) {
         inflater.destroy();

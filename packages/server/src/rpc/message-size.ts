@@ -1,7 +1,14 @@
 import { type ServerInterceptor, status } from '@grpc/grpc-js';
-import { NumStoreDefinition, TableDefinition, TableServiceDefinition } from '@tally/stubs';
+import {
+  NumberServiceDefinition,
+  NumStoreDefinition,
+  TableDefinition,
+  TableServiceDefinition,
+} from '@tally/stubs';
+import { Status } from 'nice-grpc';
 import type { Limits } from '../config.js';
 import { internalsOf } from './grpc-call.js';
+import { failure, statusObject } from './rich-errors.js';
 import { dropUnreadRequest } from './unread-request.js';
 
 type SizeLimits = Pick<Limits, 'messageBytesMax'>;
@@ -12,6 +19,9 @@ const shortRequestBytesMax = 80 * 1024;
 /** The calls that carry no data, by their path. */
 const shortRequests: ReadonlySet<string> = new Set([
   ...Object.values(NumStoreDefinition.methods).map(({ name }) => pathOf(NumStoreDefinition, name)),
+  ...Object.values(NumberServiceDefinition.methods)
+    .filter(({ name }) => name !== NumberServiceDefinition.methods.batchNumbers.name)
+    .map(({ name }) => pathOf(NumberServiceDefinition, name)),
   pathOf(TableDefinition, TableDefinition.methods.colSum.name),
 ]);
 
@@ -39,13 +49,16 @@ export function messageSizeInterceptor(limits: SizeLimits): ServerInterceptor {
     const sendStatus = call.sendStatus.bind(call);
     call.sendStatus = (sent) => {
       const size = sent.code === status.RESOURCE_EXHAUSTED && refusedSize(sent.details ?? '');
-      sendStatus(size ? { ...sent, details: sentence(size, path, limits) } : sent);
+      sendStatus(size ? tooLarge(sentence(size, path, limits)) : sent);
       dropUnreadRequest(call);
     };
     // The call as it is: one wrapped around it would cost a tenth of a whole cached Fact.
     return call;
   };
 }
+
+const tooLarge = (sentence: string) =>
+  statusObject(failure(Status.RESOURCE_EXHAUSTED, sentence, { reason: 'MESSAGE_TOO_LARGE' }));
 
 function sentence(size: string, path: string, limits: SizeLimits): string {
   const most = messageBytesMaxOf(path, limits);

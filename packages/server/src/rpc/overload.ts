@@ -1,4 +1,6 @@
-import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
+import type { StatusObject } from '@grpc/grpc-js';
+import { Status } from 'nice-grpc';
+import { failure, statusObject } from './rich-errors.js';
 
 /** How long a client is asked to wait before it tries again: spread, so that not all come at once. */
 const retryMsMin = 1000;
@@ -11,8 +13,12 @@ const retryMsMax = 3000;
  * long as its policy says.
  */
 export function overloaded(why: string): StatusObject {
-  const metadata = new Metadata();
   const retryMs = retryMsMin + Math.floor(Math.random() * (retryMsMax - retryMsMin));
-  metadata.set('grpc-retry-pushback-ms', String(retryMs));
-  return { code: status.RESOURCE_EXHAUSTED, details: `${why}; try again later`, metadata };
+  const refusal = failure(Status.RESOURCE_EXHAUSTED, `${why}; try again later`, {
+    reason: 'OVERLOADED',
+    retryMs,
+  });
+  const sent = statusObject(refusal);
+  sent.metadata.set('grpc-retry-pushback-ms', String(retryMs));
+  return sent;
 }

@@ -2,6 +2,7 @@ import { Metadata, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { ServerError, Status } from 'nice-grpc';
 import { statusOf } from './errors.js';
 import { type Call, type GrpcCall, internalsOf } from './grpc-call.js';
+import { detailsName, detailsOf, failure, statusObject } from './rich-errors.js';
 
 /** What a short method sees of its call besides the request; nice-grpc's context is one too. */
 export interface ShortCall {
@@ -75,7 +76,7 @@ function answering(
     },
     onReceiveMessage(message) {
       if (request !== undefined) {
-        call.sendStatus(twoRequests(path));
+        call.sendStatus(statusObject(twoRequests(path)));
         return;
       }
       request = message;
@@ -113,15 +114,21 @@ async function answer(
     call.sendMessage(response, () => {});
     call.sendStatus({ code: status.OK, details: 'OK', metadata: trailer });
   } catch (error) {
-    const { code, details } = statusOf(error, path);
-    call.sendStatus({ code, details, metadata: trailer });
+    const failed = statusOf(error, path);
+    const details = detailsOf(failed);
+    if (details !== undefined) {
+      trailer ??= new Metadata();
+      trailer.set(detailsName, details);
+    }
+    call.sendStatus({ code: failed.code, details: failed.details, metadata: trailer });
   }
 }
 
 const twoRequests = (path: string) =>
-  new ServerError(
+  failure(
     Status.UNIMPLEMENTED,
     `the call of ${path} has more than one request message: nothing was done`,
+    { reason: 'MORE_THAN_ONE_REQUEST' },
   );
 
 /** Ends a short method that has waited, and that nobody waits for any more. */
@@ -131,4 +138,6 @@ export function throwIfOver({ cancelled, signal }: ShortCall): void {
 }
 
 const noRequest = (path: string) =>
-  new ServerError(Status.UNIMPLEMENTED, `the call of ${path} has no request message`);
+  failure(Status.UNIMPLEMENTED, `the call of ${path} has no request message`, {
+    reason: 'NO_REQUEST',
+  });

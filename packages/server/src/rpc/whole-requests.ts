@@ -1,4 +1,6 @@
 import { type ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+import { Status as Code } from 'nice-grpc';
+import { failure, statusObject } from './rich-errors.js';
 
 type Call = Parameters<ServerInterceptor>[1];
 type Listener = Parameters<Call['start']>[0];
@@ -39,26 +41,32 @@ function toldWhenWhole(call: Call, listener: Listener): Listener {
     onReceiveHalfClose() {
       if (checkCancelled.call(call)) return;
       if (decoder.readState === betweenMessages) listener.onReceiveHalfClose();
-      else call.sendStatus(cutShort);
+      else call.sendStatus(cutShort());
     },
     onCancel: () => listener.onCancel(),
   };
 }
 
-const cutShort: Status = {
-  code: status.INVALID_ARGUMENT,
-  details:
-    'the request ends in the middle of a message, so nothing was done or kept: ' +
-    'a client, or a proxy before the server, has cut it short',
-};
+const cutShort = () =>
+  statusObject(
+    failure(
+      Code.INVALID_ARGUMENT,
+      'the request ends in the middle of a message, so nothing was done or kept: ' +
+        'a client, or a proxy before the server, has cut it short',
+      { reason: 'REQUEST_CUT_SHORT' },
+    ),
+  );
 
 // With GRPC_NODE_DEBUG_SEND_ERROR_DETAILS in the environment, grpc-js adds the reason.
 const isUndecoded = ({ code, details }: Status) =>
   code === status.INTERNAL && details?.startsWith('Error deserializing request') === true;
 
-const undecoded = (path: string): Status => ({
-  code: status.INVALID_ARGUMENT,
-  details:
-    `the request of ${path} is not what this method takes: its bytes are no message of protobuf, ` +
-    'or a string in it is not valid UTF-8',
-});
+const undecoded = (path: string) =>
+  statusObject(
+    failure(
+      Code.INVALID_ARGUMENT,
+      `the request of ${path} is not what this method takes: its bytes are no message of protobuf, ` +
+        'or a string in it is not valid UTF-8',
+      { reason: 'REQUEST_NOT_DECODED' },
+    ),
+  );

@@ -133,17 +133,17 @@ export const mutants: readonly Mutant[] = [
     edits: [
       [
         '      transactions.run(() =>\n' +
-          '        idempotencyKey === undefined\n' +
-          '          ? setInTransaction(keyBytes(key), value)\n' +
-          '          : setOnceInTransaction(keyBytes(key), value, idempotencyKey),\n' +
+          '        change.idempotencyKey === undefined\n' +
+          '          ? { outcome: changeInTransaction(change.operations) }\n' +
+          '          : changeOnceInTransaction(change, change.idempotencyKey),\n' +
           '      ),\n',
         '      new Promise((resolve, reject) => {\n' +
           '        transactions\n' +
           '          .run(() =>\n' +
           '            resolve(\n' +
-          '              idempotencyKey === undefined\n' +
-          '                ? setInTransaction(keyBytes(key), value)\n' +
-          '                : setOnceInTransaction(keyBytes(key), value, idempotencyKey),\n' +
+          '              change.idempotencyKey === undefined\n' +
+          '                ? { outcome: changeInTransaction(change.operations) }\n' +
+          '                : changeOnceInTransaction(change, change.idempotencyKey),\n' +
           '            ),\n' +
           '          )\n' +
           '          .catch(reject);\n' +
@@ -174,11 +174,8 @@ export const mutants: readonly Mutant[] = [
           '  const totals = (): Totals => latest ?? decodeTotals(sums.get(totalKey) as Buffer);\n',
       ],
       [
-        '    sums.put(\n' +
-          '      totalKey,\n' +
-          '      encodeTotals({ total: after, count: before === undefined ? count + 1 : count }),\n' +
-          '    );\n',
-        '    latest = { total: after, count: before === undefined ? count + 1 : count };\n' +
+        '    sums.put(totalKey, encodeTotals(planned.totals));\n',
+        '    latest = planned.totals;\n' +
           '    const bytes = encodeTotals(latest);\n' +
           '    setImmediate(() => void sums.put(totalKey, bytes));\n',
       ],
@@ -256,13 +253,8 @@ export const mutants: readonly Mutant[] = [
     file: server('numbers/store.ts'),
     edits: [
       [
-        '    remembered.put(\n' +
-          '      idempotencyKey,\n' +
-          "      [digest, typeof outcome === 'bigint' ? outcome : null],\n" +
-          '      Date.now(),\n' +
-          '    );\n',
-        "    const record = [digest, typeof outcome === 'bigint' ? outcome : null] as const;\n" +
-          '    const put = () => remembered.put(idempotencyKey, record, Date.now());\n' +
+        '    if (record !== undefined) remembered.put(idempotencyKey, record, Date.now());\n',
+        '    const put = () => record && remembered.put(idempotencyKey, record, Date.now());\n' +
           '    setImmediate(() => void environment.transaction(put));\n',
       ],
     ],

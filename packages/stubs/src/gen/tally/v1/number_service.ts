@@ -176,7 +176,10 @@ export interface GetNumberStatsResponse {
   factorialCache:
     | FactorialCacheStats
     | undefined;
-  /** How long factorials took that were computed, since the server has started. */
+  /**
+   * How long factorials took that were computed, the wait for a thread included, since the server
+   * has started.
+   */
   factorialLatency: LatencyStats | undefined;
 }
 
@@ -194,7 +197,7 @@ export interface FactorialCacheStats {
   bytes: bigint;
 }
 
-/** How long something took, in microseconds. */
+/** How long something took, in microseconds; percentiles to three digits. */
 export interface LatencyStats {
   /** How often it happened. */
   count: bigint;
@@ -2200,17 +2203,19 @@ export const LatencyStats: MessageFns<LatencyStats> = {
  * The same numbers and the same total that the frozen service NumStore serves.
  *
  * A key has 1 to 1,024 bytes of UTF-8 (see the server's --key-bytes-max); another one is an error
- * with INVALID_ARGUMENT. A change that would take the total past int64 fails with OUT_OF_RANGE, one
- * that would make more numbers than the server allows with RESOURCE_EXHAUSTED; then nothing is
- * changed. An answer means that the change is on disk for good. Errors carry google.rpc.ErrorInfo
- * with a stable reason, and BadRequest where a field of the request is at fault.
+ * with INVALID_ARGUMENT. A change that would take a number or the total past int64 fails with
+ * OUT_OF_RANGE, one that would make more numbers than the server allows (its --keys-max) with
+ * RESOURCE_EXHAUSTED; then nothing is changed. An answer means that the change is on disk for good.
+ * Errors carry google.rpc.ErrorInfo of the domain "tally" with a stable reason, BadRequest where a
+ * field of the request is at fault, and RetryInfo where the server says when to try again.
  *
  * A call that changes something may be repeated safely with an idempotency key: 1 to 128 printable
  * ASCII characters without spaces, best a random UUID. The first call with a key has an effect; each
  * later one with the same request, for a day (see the server's --idempotency-hours), has none and
  * gets the same answer, with `tally-idempotent-replay: true` in its trailing metadata. The same key
  * with another request is an error with INVALID_ARGUMENT. The metadata `tally-idempotency-key`
- * says the same.
+ * says the same. A call that was refused is refused again, but for want of room: that is not
+ * remembered. SetNum and SetNumber of the same number and value are the same request.
  */
 export type NumberServiceDefinition = typeof NumberServiceDefinition;
 export const NumberServiceDefinition = {
@@ -2257,6 +2262,8 @@ export const NumberServiceDefinition = {
      * Lists numbers in the order of the bytes of their keys, a page at a time.
      *
      * A page shows the numbers of one moment; numbers that are set between two pages may be missed.
+     * A page of long keys may have fewer numbers than were asked for: the last one is the one without
+     * a next_page_token.
      */
     listNumbers: {
       name: "ListNumbers",
@@ -2270,7 +2277,9 @@ export const NumberServiceDefinition = {
      * Does many operations in their order, all or none, in one transaction: each sees what those
      * before it have done, and nobody sees some of them without the others.
      *
-     * If one cannot be done, nothing is changed, and the error says which one it is, counted from 0.
+     * If one cannot be done, nothing is changed, and the error says which one it is, counted from 0;
+     * so does `operation` in the metadata of its ErrorInfo. Each must leave its number and the total
+     * within int64, whatever those after it would do.
      */
     batchNumbers: {
       name: "BatchNumbers",
@@ -2325,6 +2334,8 @@ export interface NumberServiceImplementation<CallContextExt = {}> {
    * Lists numbers in the order of the bytes of their keys, a page at a time.
    *
    * A page shows the numbers of one moment; numbers that are set between two pages may be missed.
+   * A page of long keys may have fewer numbers than were asked for: the last one is the one without
+   * a next_page_token.
    */
   listNumbers(
     request: ListNumbersRequest,
@@ -2334,7 +2345,9 @@ export interface NumberServiceImplementation<CallContextExt = {}> {
    * Does many operations in their order, all or none, in one transaction: each sees what those
    * before it have done, and nobody sees some of them without the others.
    *
-   * If one cannot be done, nothing is changed, and the error says which one it is, counted from 0.
+   * If one cannot be done, nothing is changed, and the error says which one it is, counted from 0;
+   * so does `operation` in the metadata of its ErrorInfo. Each must leave its number and the total
+   * within int64, whatever those after it would do.
    */
   batchNumbers(
     request: BatchNumbersRequest,
@@ -2376,6 +2389,8 @@ export interface NumberServiceClient<CallOptionsExt = {}> {
    * Lists numbers in the order of the bytes of their keys, a page at a time.
    *
    * A page shows the numbers of one moment; numbers that are set between two pages may be missed.
+   * A page of long keys may have fewer numbers than were asked for: the last one is the one without
+   * a next_page_token.
    */
   listNumbers(
     request: DeepPartial<ListNumbersRequest>,
@@ -2385,7 +2400,9 @@ export interface NumberServiceClient<CallOptionsExt = {}> {
    * Does many operations in their order, all or none, in one transaction: each sees what those
    * before it have done, and nobody sees some of them without the others.
    *
-   * If one cannot be done, nothing is changed, and the error says which one it is, counted from 0.
+   * If one cannot be done, nothing is changed, and the error says which one it is, counted from 0;
+   * so does `operation` in the metadata of its ErrorInfo. Each must leave its number and the total
+   * within int64, whatever those after it would do.
    */
   batchNumbers(
     request: DeepPartial<BatchNumbersRequest>,
