@@ -5,6 +5,7 @@ export const sectionNames = [
   'unary',
   'parquet-sum',
   'csv-sum',
+  'aggregates',
   'cache',
   'scaling',
   'upload',
