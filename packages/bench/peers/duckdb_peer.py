@@ -44,6 +44,18 @@ class Engine:
         types = wanted_types(request["schema"], narrow=False)
         return self.total(request["column"], csv_source(request["files"], types))
 
+    def aggregate(self, request):
+        """Count, nulls, sum, least and greatest of a column, in one query."""
+        files, column = request["files"], request["column"]
+        if request["format"] == "parquet":
+            source = f"read_parquet({quoted_list(files)})"
+        else:
+            source = csv_source(files, wanted_types(request["schema"], narrow=False))
+        return self.connection.execute(
+            f'SELECT count("{column}"), count(*) - count("{column}"), sum("{column}"), '
+            f'min("{column}"), max("{column}") FROM {source}'
+        ).fetchone()
+
     def total(self, column, source):
         return self.connection.execute(f'SELECT sum("{column}") FROM {source}').fetchone()[0]
 

@@ -15,6 +15,7 @@ def serve(engine, threads):
         "describe": lambda request: engine.describe(),
         "write": lambda request: write(engine, request),
         "sum": lambda request: timed_sum(engine, request, threads),
+        "aggregate": lambda request: timed_aggregate(engine, request),
         "convert": lambda request: convert(engine, request, threads),
         "to_csv": lambda request: {"chunks": engine.to_csv(request)},
     }
@@ -39,6 +40,13 @@ def timed_sum(engine, request, threads):
     seconds = time.perf_counter() - start
     # As text: JSON numbers are doubles at the other end.
     return {"seconds": seconds, "total": str(total)}
+
+
+def timed_aggregate(engine, request):
+    start = time.perf_counter()
+    values = engine.aggregate(request)
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "values": [str(value) for value in values]}
 
 
 def convert(engine, request, threads):

@@ -10,6 +10,7 @@ import { pythonOf } from './python-environments.js';
 import type { SectionResult } from './report/comparison.js';
 import { type MeasuredSection, resultsTable } from './report/results-table.js';
 import { saveSection, showInReadme } from './report/save-results.js';
+import { aggregates } from './sections/aggregates.js';
 import { baseline } from './sections/baseline.js';
 import { batches } from './sections/batches.js';
 import { cache } from './sections/cache.js';
@@ -29,6 +30,7 @@ const sections: Readonly<Record<SectionName, (run: BenchRun) => Promise<SectionR
   batches,
   'parquet-sum': (run) => columnSums(run, 'parquet'),
   'csv-sum': (run) => columnSums(run, 'csv'),
+  aggregates,
   cache,
   scaling,
   upload,

@@ -1,5 +1,6 @@
-// A column chunk, page by page, from its raw bytes to the sum of its values.
+// A column chunk, page by page, from its raw bytes to the sum of its values, and their bounds.
 
+import { areBoundsKnown, noteBounds, resetBounds } from './bounds';
 import { crc32 } from './crc32';
 import { sumDelta } from './delta';
 import { CHECKSUM, CORRUPT, UNSUPPORTED } from './faults';
@@ -8,6 +9,7 @@ import { INPUT, INPUT_BYTES } from './input';
 import * as header from './page-header';
 import { decompressSnappy } from './snappy';
 import { add, addHalves, resetSum } from './sum';
+import { Longs, SumOnly, wantsLongs } from './wanted';
 
 /** Values are loaded eight bytes at a time: that many bytes behind a page may be read. */
 const PADDING: i32 = 16;
@@ -32,7 +34,10 @@ const RLE_DICTIONARY: i32 = 8;
 let is32: bool = false;
 let isSnappy: bool = false;
 let isOptional: bool = false;
+let hasBounds: bool = false;
 let dictionaryEntries: i32 = -1;
+let dictionaryLeast: i64 = 0;
+let dictionaryGreatest: i64 = 0;
 let rows: i64 = 0;
 let values: i64 = 0;
 
@@ -46,15 +51,20 @@ export function nonNullCount(): i64 {
   return values;
 }
 
-/** Starts a column chunk: INT32 or INT64, snappy or uncompressed, optional or required. */
-export function beginColumnChunk(int32: bool, snappy: bool, optional: bool): void {
+/**
+ * Starts a column chunk: INT32 or INT64, snappy or uncompressed, optional or required; `bounds`
+ * says that the least and the greatest value are wanted too.
+ */
+export function beginColumnChunk(int32: bool, snappy: bool, optional: bool, bounds: bool): void {
   is32 = int32;
   isSnappy = snappy;
   isOptional = optional;
+  hasBounds = bounds;
   dictionaryEntries = -1;
   rows = 0;
   values = 0;
   resetSum();
+  resetBounds();
 }
 
 /**
@@ -117,7 +127,18 @@ function readDictionary(body: usize): i32 {
     store<i64>(DICTIONARY + ((<usize>i) << 3), value);
   }
   dictionaryEntries = entries;
+  if (hasBounds) findDictionaryBounds();
   return 0;
+}
+
+function findDictionaryBounds(): void {
+  dictionaryLeast = i64.MAX_VALUE;
+  dictionaryGreatest = i64.MIN_VALUE;
+  for (let i = 0; i < dictionaryEntries; i++) {
+    const value = load<i64>(DICTIONARY + ((<usize>i) << 3));
+    dictionaryLeast = min(dictionaryLeast, value);
+    dictionaryGreatest = max(dictionaryGreatest, value);
+  }
 }
 
 // Version 1: levels and values are compressed together; the levels' length comes first.
@@ -168,34 +189,73 @@ function addDataPageV2(body: usize): i32 {
 function addValues(at: usize, end: usize, count: i32, nonNull: i32): i32 {
   rows += count;
   values += nonNull;
+  // Once a page, so that the sum alone pays nothing for it.
+  return hasBounds ? addEncoded<Longs>(at, end, nonNull) : addEncoded<SumOnly>(at, end, nonNull);
+}
+
+function addEncoded<T>(at: usize, end: usize, nonNull: i32): i32 {
   const encoding = header.encoding;
-  if (encoding == PLAIN) return addPlain(at, end, nonNull);
+  if (encoding == PLAIN) return addPlain<T>(at, end, nonNull);
   if (encoding == DELTA_BINARY_PACKED) {
-    return nonNull == 0 ? 0 : sumDelta(at, end, nonNull, is32);
+    return nonNull == 0 ? 0 : sumDelta<T>(at, end, nonNull, is32);
   }
   if (encoding != RLE_DICTIONARY && encoding != PLAIN_DICTIONARY) return UNSUPPORTED;
   if (nonNull == 0) return 0;
   if (dictionaryEntries < 0 || at >= end) return CORRUPT;
   const width = <i32>load<u8>(at);
   if (width > 32) return CORRUPT;
-  return sumDictionary(at + 1, end, width, nonNull, DICTIONARY, dictionaryEntries);
+  const entries = dictionaryEntries;
+  // Most often the pages so far have had the ends of the dictionary.
+  if (wantsLongs<T>() && areBoundsKnown(dictionaryLeast, dictionaryGreatest)) {
+    return sumDictionary<SumOnly>(at + 1, end, width, nonNull, DICTIONARY, entries);
+  }
+  return sumDictionary<T>(at + 1, end, width, nonNull, DICTIONARY, entries);
 }
 
-function addPlain(at: usize, end: usize, count: i32): i32 {
+function addPlain<T>(at: usize, end: usize, count: i32): i32 {
   if (<u64>count * (is32 ? 4 : 8) > <u64>(end - at)) return CORRUPT;
-  if (is32) {
-    let sum: i64 = 0;
-    for (let i = 0; i < count; i++) sum += <i64>load<i32>(at + ((<usize>i) << 2));
-    add(sum);
-    return 0;
+  if (is32) addPlain32<T>(at, count);
+  else addPlain64<T>(at, count);
+  return 0;
+}
+
+function addPlain32<T>(at: usize, count: i32): void {
+  let sum: i64 = 0;
+  let low = i64.MAX_VALUE;
+  let high = i64.MIN_VALUE;
+  for (let i = 0; i < count; i++) {
+    const value = <i64>load<i32>(at + ((<usize>i) << 2));
+    sum += value;
+    if (wantsLongs<T>()) {
+      low = min(low, value);
+      high = max(high, value);
+    }
   }
+  add(sum);
+  if (wantsLongs<T>()) noteBounds(low, high);
+}
+
+function addPlain64<T>(at: usize, count: i32): void {
   let lows: u64 = 0;
   let highs: i64 = 0;
+  let low = i64.MAX_VALUE;
+  let high = i64.MIN_VALUE;
   for (let i = 0; i < count; i++) {
     const value = load<i64>(at + ((<usize>i) << 3));
     lows += <u64>value & 0xffff_ffff;
     highs += value >> 32;
+    if (wantsLongs<T>()) {
+      low = min(low, value);
+      high = max(high, value);
+    }
   }
   addHalves(lows, highs);
-  return 0;
+  if (wantsLongs<T>()) noteBounds(low, high);
+}
+
+/** Takes in the `count` integers of 64 bits in the input, which another reader has decoded. */
+export function addLongs(count: i32): void {
+  rows += count;
+  values += count;
+  addPlain64<Longs>(INPUT, count);
 }

@@ -1,10 +1,31 @@
-// One column of a CSV file, from its raw bytes to the sum of its values.
+// One column of a CSV file, from its raw bytes to the sum of its values, or to all that is asked
+// of them.
 
+import { note, noteBounds, resetBounds } from './bounds';
 import { COMMA, CR, closingQuote, isDelimiter, LF, QUOTE_MARK, unquotedEnd } from './csv-bytes';
-import { areDigits, DIGIT_NIBBLES, eightDigits, integer, readInteger } from './csv-values';
+import {
+  areDigits,
+  DIGIT_NIBBLES,
+  double,
+  eightDigits,
+  integer,
+  readDouble,
+  readInteger,
+} from './csv-values';
+import { addDouble, resetDoubles } from './double-sum';
 import { CORRUPT } from './faults';
 import { INPUT, INPUT_BYTES } from './input';
 import { add, resetSum } from './sum';
+import {
+  CountOnly,
+  Doubles,
+  Longs,
+  SumOnly,
+  wantsCount,
+  wantsDoubles,
+  wantsLongs,
+  wantsSum,
+} from './wanted';
 
 let column: i32 = 0;
 let columns: i32 = 0;
@@ -14,8 +35,19 @@ let isHeader: bool = true;
 let afterReturn: bool = false;
 /** Whether whole rows could be summed where that was tried last. */
 let areRowsShort: bool = false;
+/** Rows so far, and values among them; of a sum alone they are not counted. */
+let rows: i64 = 0;
+let values: i64 = 0;
 
-/** Starts a file of `count` columns, whose column `index` is to be summed. */
+export function csvRowCount(): i64 {
+  return rows;
+}
+
+export function csvValueCount(): i64 {
+  return values;
+}
+
+/** Starts a file of `count` columns, whose column `index` is to be looked at. */
 export function beginCsvSum(index: i32, count: i32): void {
   column = index;
   columns = count;
@@ -23,7 +55,10 @@ export function beginCsvSum(index: i32, count: i32): void {
   isHeader = true;
   afterReturn = false;
   areRowsShort = false;
+  rows = 0;
+  values = 0;
   resetSum();
+  resetBounds();
 }
 
 /**
@@ -34,6 +69,44 @@ export function beginCsvSum(index: i32, count: i32): void {
  * or a value of the column that is no integer within int64.
  */
 export function sumCsv(length: i32, isLast: bool): i32 {
+  return takeCsv<SumOnly>(length, isLast);
+}
+
+/** Sums, counts and bounds the column's integers, as `sumCsv` takes them. */
+export function aggregateCsvLongs(length: i32, isLast: bool): i32 {
+  return takeCsv<Longs>(length, isLast);
+}
+
+/** Sums, counts and bounds the column's doubles, which `resetDoubles` has begun. */
+export function aggregateCsvDoubles(length: i32, isLast: bool): i32 {
+  return takeCsv<Doubles>(length, isLast);
+}
+
+/** Counts the column's values, whatever they are. */
+export function countCsv(length: i32, isLast: bool): i32 {
+  return takeCsv<CountOnly>(length, isLast);
+}
+
+/** Adds the double that the first `length` bytes of the input spell; false if they spell none. */
+export function addDoubleText(length: i32): bool {
+  return takeValue<Doubles>(INPUT, INPUT + length);
+}
+
+/** Takes one value in; false if it is none of those that are wanted. */
+function takeValue<T>(from: usize, to: usize): bool {
+  if (wantsDoubles<T>()) {
+    if (!readDouble(from, to)) return false;
+    addDouble(double);
+  } else if (wantsSum<T>()) {
+    if (!readInteger(from, to)) return false;
+    add(integer);
+    if (wantsLongs<T>()) note(integer);
+  }
+  if (wantsCount<T>()) values++;
+  return true;
+}
+
+function takeCsv<T>(length: i32, isLast: bool): i32 {
   if (length < 0 || length > INPUT_BYTES) return CORRUPT;
   const end = INPUT + length;
   // Stops every loop over a field; the byte behind the input is no part of it.
@@ -46,7 +119,7 @@ export function sumCsv(length: i32, isLast: bool): i32 {
       afterReturn = false;
     }
     if (at == end && (!isLast || field == 0)) break;
-    if (!isHeader) at = sumPlainFields(at, end);
+    if (!isHeader) at = takePlainFields<T>(at, end);
     const start = at;
     const isQuoted = load<u8>(at) == QUOTE_MARK && at < end;
     let stop = isQuoted ? closingQuote(at + 1, end) : unquotedEnd(at);
@@ -55,10 +128,7 @@ export function sumCsv(length: i32, isLast: bool): i32 {
     if (isQuoted && stop == end) return CORRUPT;
     if (field == column && !isHeader) {
       const from = isQuoted ? start + 1 : start;
-      if (isQuoted || stop > start) {
-        if (!readInteger(from, stop)) return CORRUPT;
-        add(integer);
-      }
+      if ((isQuoted || stop > start) && !takeValue<T>(from, stop)) return CORRUPT;
     }
     if (isQuoted) {
       stop++;
@@ -73,6 +143,7 @@ export function sumCsv(length: i32, isLast: bool): i32 {
     // Blank lines in front of the header are none, nor are those between rows of several columns.
     if (!isBlank || (columns == 1 && !isHeader)) {
       if (field + 1 != columns) return CORRUPT;
+      if (wantsCount<T>() && !isHeader) rows++;
       isHeader = false;
     }
     field = 0;
@@ -90,24 +161,28 @@ export function sumCsv(length: i32, isLast: bool): i32 {
 const BLOCK: usize = 64;
 
 /**
- * Adds up rows of plain fields, from the field at `from` on.
+ * Takes in rows of plain fields, from the field at `from` on.
  *
  * Returns the first field that must be looked at on its own: it is quoted, may be wrong, or is
  * near the end. A plain field has no quotes around it, and ends with a comma, LF or CRLF.
  */
-function sumPlainFields(from: usize, end: usize): usize {
+function takePlainFields<T>(from: usize, end: usize): usize {
   const wanted = column;
   const lastField = columns - 1;
   let index = field;
   let start = from;
   if (index == 0) {
-    start = sumShortRows(from, end);
+    start = takeShortRows<T>(from, end);
     areRowsShort = start > from;
   } else if (areRowsShort) {
     // Not far to the next row, with which it goes on fast.
     return from;
   }
   let sum: i64 = 0;
+  let low = i64.MAX_VALUE;
+  let high = i64.MIN_VALUE;
+  let taken = 0;
+  let ended = 0;
   for (let block = start; block + BLOCK < end; block += BLOCK) {
     const ends = bytesEqual(block, LF);
     const returns = bytesEqual(block, CR);
@@ -119,25 +194,42 @@ function sumPlainFields(from: usize, end: usize): usize {
       const bit = ctz<u64>(hits);
       const at = block + <usize>bit;
       const isEnd = ((ends >> bit) & 1) != 0;
-      if (isEnd != (index == lastField)) return finish(start, index, sum);
+      if (isEnd != (index == lastField)) {
+        finish<T>(index, sum, low, high, taken, ended);
+        return start;
+      }
       if (index == wanted || isEnd) {
         const to = isEnd && load<u8>(at - 1) == CR ? at - 1 : at;
         // Whether a blank line is a row is not for here.
-        if (isEnd && index == 0 && to <= start) return finish(start, index, sum);
-        if (index == wanted && to > start) {
-          const value = shortInteger(start, to);
-          if (value == NO_INTEGER) {
-            if (!readInteger(start, to)) return finish(start, index, sum);
-            add(integer);
-          } else sum = carried(sum + value);
+        if (isEnd && index == 0 && to <= start) {
+          finish<T>(index, sum, low, high, taken, ended);
+          return start;
         }
+        if (index == wanted && to > start) {
+          const value = wantsSum<T>() ? shortInteger(start, to) : NO_INTEGER;
+          if (value == NO_INTEGER) {
+            if (!takeValue<T>(start, to)) {
+              finish<T>(index, sum, low, high, taken, ended);
+              return start;
+            }
+          } else {
+            sum = carried(sum + value);
+            if (wantsLongs<T>()) {
+              low = min(low, value);
+              high = max(high, value);
+              taken++;
+            }
+          }
+        }
+        if (wantsCount<T>() && isEnd) ended++;
       }
       index = isEnd ? 0 : index + 1;
       start = at + 1;
     }
     if (special != 0) break;
   }
-  return finish(start, index, sum);
+  finish<T>(index, sum, low, high, taken, ended);
+  return start;
 }
 
 /** Which of the 64 bytes at `from` are `byte`, as bits. */
@@ -150,23 +242,36 @@ function bytesEqual(from: usize, byte: u32): u64 {
   return <u64>a | ((<u64>b) << 16) | ((<u64>c) << 32) | ((<u64>d) << 48);
 }
 
-function finish(start: usize, index: i32, sum: i64): usize {
+function finish<T>(index: i32, sum: i64, low: i64, high: i64, taken: i32, ended: i32): void {
   field = index;
-  add(sum);
-  return start;
+  takeRows<T>(sum, low, high, taken, ended);
+}
+
+/** Takes in `ended` rows, of whose integers `taken` have these sum and bounds. */
+function takeRows<T>(sum: i64, low: i64, high: i64, taken: i32, ended: i32): void {
+  if (wantsSum<T>()) add(sum);
+  if (wantsLongs<T>()) {
+    noteBounds(low, high);
+    values += taken;
+  }
+  if (wantsCount<T>()) rows += ended;
 }
 
 /**
- * Adds up rows of less than a block, whose fields hold nothing that would have to be quoted: most
+ * Takes in rows of less than a block, whose fields hold nothing that would have to be quoted: most
  * are such. Returns the first row that is not.
  *
  * Each block begins with a row. Of a row the wanted field is found without a look at the others.
  */
-function sumShortRows(from: usize, end: usize): usize {
+function takeShortRows<T>(from: usize, end: usize): usize {
   const wanted = column;
   const delimitersOfRow = columns;
   let start = from;
   let sum: i64 = 0;
+  let low = i64.MAX_VALUE;
+  let high = i64.MIN_VALUE;
+  let taken = 0;
+  let ended = 0;
   while (start + BLOCK < end) {
     const ends = bytesEqual(start, LF);
     const special = bytesEqual(start, QUOTE_MARK) | bytesEqual(start, CR);
@@ -181,7 +286,7 @@ function sumShortRows(from: usize, end: usize): usize {
       const endAt = ctz<u64>(left);
       // A blank line is no row, or a row of one null: not for here.
       if (<i32>popcnt<u64>(ofRow) != delimitersOfRow || endAt == rowAt) {
-        add(sum);
+        takeRows<T>(sum, low, high, taken, ended);
         return start + <usize>rowAt;
       }
       delimiters ^= ofRow;
@@ -192,20 +297,29 @@ function sumShortRows(from: usize, end: usize): usize {
       }
       const fieldEnd = ctz<u64>(ofRow);
       if (fieldEnd > fieldAt) {
-        const value = shortInteger(start + <usize>fieldAt, start + <usize>fieldEnd);
+        const value = wantsSum<T>()
+          ? shortInteger(start + <usize>fieldAt, start + <usize>fieldEnd)
+          : NO_INTEGER;
         if (value == NO_INTEGER) {
-          if (!readInteger(start + <usize>fieldAt, start + <usize>fieldEnd)) {
-            add(sum);
+          if (!takeValue<T>(start + <usize>fieldAt, start + <usize>fieldEnd)) {
+            takeRows<T>(sum, low, high, taken, ended);
             return start + <usize>rowAt;
           }
-          add(integer);
-        } else sum = carried(sum + value);
+        } else {
+          sum = carried(sum + value);
+          if (wantsLongs<T>()) {
+            low = min(low, value);
+            high = max(high, value);
+            taken++;
+          }
+        }
       }
       rowAt = endAt + 1;
+      if (wantsCount<T>()) ended++;
     }
     start += <usize>rowAt;
   }
-  add(sum);
+  takeRows<T>(sum, low, high, taken, ended);
   return start;
 }
 

@@ -1,16 +1,22 @@
 // DELTA_BINARY_PACKED (Encodings.md, "Delta encoding"): a first value, then blocks of deltas, each
 // with a least delta and miniblocks of bit-packed differences from it.
 
+import { areBoundsKnown, note, noteBounds } from './bounds';
 import { CORRUPT, UNSUPPORTED } from './faults';
 import {
+  BOUNDED_COUNT_MAX,
   PACKED_COUNT_MAX,
   PACKED_WIDTH_MAX,
+  packedGreatest,
+  packedLeast,
   packedRunningSum,
   packedSum,
   sumPacked,
+  sumPackedDeltas,
 } from './packed-sums';
 import { add, addHalves, addProduct } from './sum';
 import { readUnsigned, readZigzag, varintEnd } from './varint';
+import { wantsLongs } from './wanted';
 
 /**
  * Values of a block: more is legal, and written by nobody. Also bounds the work that a few damaged
@@ -34,7 +40,7 @@ let narrow: bool = false;
  *
  * Returns 0, CORRUPT or UNSUPPORTED.
  */
-export function sumDelta(from: usize, to: usize, count: i32, is32: bool): i32 {
+export function sumDelta<T>(from: usize, to: usize, count: i32, is32: bool): i32 {
   const blockValues = readUnsigned(from, to);
   let at = varintEnd;
   if (at == 0) return CORRUPT;
@@ -54,6 +60,7 @@ export function sumDelta(from: usize, to: usize, count: i32, is32: bool): i32 {
   if (is32 && value != <i64>(<i32>value)) return CORRUPT;
   if (count == 0) return 0;
   add(value);
+  if (wantsLongs<T>()) note(value);
   let left = count - 1;
   while (left > 0) {
     const least = readZigzag(at, to);
@@ -67,7 +74,7 @@ export function sumDelta(from: usize, to: usize, count: i32, is32: bool): i32 {
       const bytes = <usize>((miniblockValues >> 3) * width);
       if (bytes > to - at) return CORRUPT;
       const values = min(miniblockValues, left);
-      addMiniblock(at, width, least, values);
+      addMiniblock<T>(at, width, least, values);
       at += bytes;
       left -= values;
     }
@@ -75,13 +82,19 @@ export function sumDelta(from: usize, to: usize, count: i32, is32: bool): i32 {
   return 0;
 }
 
-function addMiniblock(at: usize, width: i32, least: i64, count: i32): void {
+function addMiniblock<T>(at: usize, width: i32, least: i64, count: i32): void {
   const isSmall =
     value < SMALL_VALUE && value > -SMALL_VALUE && least < SMALL_DELTA && least > -SMALL_DELTA;
-  if (width == 0 && addConstantStep(least, count)) return;
-  if (isSmall && width <= SMALL_WIDTH && !narrow) addSmall(at, width, least, count);
-  else if (width <= 56) addWide(at, width, least, count);
-  else addWidest(at, width, least, count);
+  if (width == 0 && addConstantStep(least, count)) {
+    // The first of the steps begins at a value that is known.
+    if (wantsLongs<T>()) note(value);
+    return;
+  }
+  if (isSmall && width <= SMALL_WIDTH && !narrow) {
+    if (wantsLongs<T>()) addSmallWithBounds(at, width, least, count);
+    else addSmall(at, width, least, count);
+  } else if (width <= 56) addWide<T>(at, width, least, count);
+  else addWidest<T>(at, width, least, count);
 }
 
 /**
@@ -121,24 +134,69 @@ function addSmall(at: usize, width: i32, least: i64, count: i32): void {
   add(sum);
 }
 
-function addWide(at: usize, width: i32, least: i64, count: i32): void {
+/** `addSmall`, which is enough where the least and the greatest follow from the ends. */
+function addSmallWithBounds(at: usize, width: i32, least: i64, count: i32): void {
+  const n = <i64>count;
+  const most = least + (((<i64>1) << width) - 1);
+  // Values that only rise, or only fall, have their bounds at the ends.
+  if (least >= 0 || most <= 0 || areBoundsKnown(value + n * least, value + n * most)) {
+    addSmall(at, width, least, count);
+    note(value);
+    return;
+  }
+  // Rising and falling, so that no step is larger than what is packed.
+  if (width <= PACKED_WIDTH_MAX && (count & 7) == 0) {
+    for (let done = 0; done < count; done += BOUNDED_COUNT_MAX) {
+      const part = min(BOUNDED_COUNT_MAX, count - done);
+      sumPackedDeltas(at + <usize>((done >> 3) * width), width, part, <i32>least);
+      add(<i64>part * value + packedRunningSum);
+      noteBounds(value + packedLeast, value + packedGreatest);
+      value += packedSum;
+    }
+    return;
+  }
+  const mask = ((<u64>1) << width) - 1;
+  let last = value;
+  let sum: i64 = 0;
+  let low = last;
+  let high = last;
+  let bit: usize = 0;
+  for (let i = 0; i < count; i++, bit += width) {
+    last += least + <i64>((load<u64>(at + (bit >> 3)) >> (bit & 7)) & mask);
+    sum += last;
+    low = min(low, last);
+    high = max(high, last);
+  }
+  value = last;
+  add(sum);
+  noteBounds(low, high);
+}
+
+function addWide<T>(at: usize, width: i32, least: i64, count: i32): void {
   const mask = ((<u64>1) << width) - 1;
   let bit: usize = 0;
   let lows: u64 = 0;
   let highs: i64 = 0;
   let last = value;
+  let low = last;
+  let high = last;
   for (let i = 0; i < count; i++, bit += width) {
     last += least + <i64>((load<u64>(at + (bit >> 3)) >> (bit & 7)) & mask);
     if (narrow) last = <i64>(<i32>last);
     lows += <u64>last & 0xffff_ffff;
     highs += last >> 32;
+    if (wantsLongs<T>()) {
+      low = min(low, last);
+      high = max(high, last);
+    }
   }
   value = last;
   addHalves(lows, highs);
+  if (wantsLongs<T>()) noteBounds(low, high);
 }
 
 // A value of more than 56 bits may lie in nine bytes.
-function addWidest(at: usize, width: i32, least: i64, count: i32): void {
+function addWidest<T>(at: usize, width: i32, least: i64, count: i32): void {
   const mask = width == 64 ? ~(<u64>0) : ((<u64>1) << width) - 1;
   let bit: usize = 0;
   for (let i = 0; i < count; i++, bit += width) {
@@ -148,5 +206,6 @@ function addWidest(at: usize, width: i32, least: i64, count: i32): void {
     value += least + <i64>(bits & mask);
     if (narrow) value = <i64>(<i32>value);
     add(value);
+    if (wantsLongs<T>()) note(value);
   }
 }

@@ -1,9 +1,11 @@
 // Parquet's RLE / bit-packing hybrid (Encodings.md, "Run Length Encoding / Bit-Packing Hybrid"):
 // definition levels, and the indices of a dictionary.
 
+import { note, noteBounds } from './bounds';
 import { CORRUPT } from './faults';
 import { addHalves, addProduct } from './sum';
 import { readUnsigned, varintEnd } from './varint';
+import { wantsLongs } from './wanted';
 
 /**
  * Counts the ones among `count` levels of one bit in `[from, to)`.
@@ -51,7 +53,7 @@ function onesIn(from: usize, bits: i32): i32 {
  *
  * A run is one multiplication. Returns 0, or CORRUPT; then the sum is of no use.
  */
-export function sumDictionary(
+export function sumDictionary<T>(
   from: usize,
   to: usize,
   width: i32,
@@ -73,8 +75,8 @@ export function sumDictionary(
       if (width == 0) {
         // No bits at all: every index is 0.
         if (entries == 0) return CORRUPT;
-        addProduct(load<i64>(dictionary), values);
-      } else if (!addPacked(at, width, values, dictionary, entries)) return CORRUPT;
+        addRun<T>(load<i64>(dictionary), values);
+      } else if (!addPacked<T>(at, width, values, dictionary, entries)) return CORRUPT;
       at += <usize>bytes;
       left -= values;
     } else {
@@ -83,26 +85,38 @@ export function sumDictionary(
       at += indexBytes;
       if (index >= <u32>entries) return CORRUPT;
       const values = <i32>min<u64>(head >> 1, left);
-      addProduct(load<i64>(dictionary + ((<usize>index) << 3)), values);
+      addRun<T>(load<i64>(dictionary + ((<usize>index) << 3)), values);
       left -= values;
     }
   }
   return 0;
 }
 
-function addPacked(at: usize, width: i32, count: i32, dictionary: usize, entries: i32): bool {
+function addRun<T>(value: i64, times: i32): void {
+  addProduct(value, times);
+  if (wantsLongs<T>() && times > 0) note(value);
+}
+
+function addPacked<T>(at: usize, width: i32, count: i32, dictionary: usize, entries: i32): bool {
   const mask = <u64>maskOf(width);
   let bit: usize = 0;
   let lows: u64 = 0;
   let highs: i64 = 0;
+  let low = i64.MAX_VALUE;
+  let high = i64.MIN_VALUE;
   for (let i = 0; i < count; i++, bit += width) {
     const index = <u32>((load<u64>(at + (bit >> 3)) >> (bit & 7)) & mask);
     if (index >= <u32>entries) return false;
     const value = load<i64>(dictionary + ((<usize>index) << 3));
     lows += <u64>value & 0xffff_ffff;
     highs += value >> 32;
+    if (wantsLongs<T>()) {
+      low = min(low, value);
+      high = max(high, value);
+    }
   }
   addHalves(lows, highs);
+  if (wantsLongs<T>()) noteBounds(low, high);
   return true;
 }
 

@@ -1,4 +1,6 @@
+export { greatestLong, leastLong } from './bounds';
 export {
+  addLongs,
   addPages,
   beginColumnChunk,
   nonNullCount,
@@ -18,7 +20,27 @@ export {
   setColumn,
   setTexts,
 } from './csv-rows';
-export { beginCsvSum, sumCsv } from './csv-sum';
+export {
+  addDoubleText,
+  aggregateCsvDoubles,
+  aggregateCsvLongs,
+  beginCsvSum,
+  countCsv,
+  csvRowCount,
+  csvValueCount,
+  sumCsv,
+} from './csv-sum';
+export {
+  addDoubles,
+  areNegativeZeros,
+  doubleBins,
+  doubleHighs,
+  doubleLows,
+  greatestDouble,
+  leastDouble,
+  resetDoubles,
+  specialDoubles,
+} from './double-sum';
 export { inputAddress, inputBytes } from './input';
 export {
   encodePage,

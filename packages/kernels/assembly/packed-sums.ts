@@ -9,6 +9,13 @@ export let packedSum: i64 = 0;
 /** The sum of their running sums: the first value counts `count` times, the last one once. */
 export let packedRunningSum: i64 = 0;
 
+/** More values, of steps as wide, would leave 32 bits in `sumPackedDeltas`. */
+export const BOUNDED_COUNT_MAX: i32 = 32;
+
+/** Of the running sums of `sumPackedDeltas`. */
+export let packedLeast: i64 = 0;
+export let packedGreatest: i64 = 0;
+
 // Four values lie in at most twelve bytes: each gets the four bytes that it begins in, is moved up
 // to bit 7 by a multiplication, for want of a shift by lanes, and down again. Values begin anew at
 // a whole byte after eight of them, so that there are two patterns for a width.
@@ -67,6 +74,59 @@ export function sumPacked(from: usize, width: i32, count: i32): void {
   packedSum = a + b + c + d;
   // A value of lane l in group g of G counts 4 · (G - g) - l times.
   packedRunningSum = 4 * sumOfLanes(runningSums) - b - 2 * c - 3 * d;
+}
+
+/**
+ * Sums `count` values as `sumPacked` does, at most BOUNDED_COUNT_MAX, with `least` added to each,
+ * which is negative and above -2^width; also gives the bounds of their running sums.
+ */
+export function sumPackedDeltas(from: usize, width: i32, count: i32, least: i32): void {
+  if (!areFilled) fillPatterns();
+  const mask = i32x4.splat((1 << width) - 1);
+  const first = patternOf(width, 0);
+  const bytesA = v128.load(first);
+  const factorsA = v128.load(first, 16);
+  const second = patternOf(width, 1);
+  const bytesB = v128.load(second);
+  const factorsB = v128.load(second, 16);
+  const halfBytes = <usize>width >> 1;
+  const step = i32x4.splat(least);
+  let last = i32x4.splat(0);
+  let sums = i32x4.splat(0);
+  let low = i32x4.splat(i32.MAX_VALUE);
+  let high = i32x4.splat(i32.MIN_VALUE);
+  let at = from;
+  for (let i = 0; i < count; i += 8, at += <usize>width) {
+    let four = i32x4.mul(i8x16.swizzle(v128.load(at), bytesA), factorsA);
+    four = runningFour(i32x4.add(v128.and(i32x4.shr_u(four, 7), mask), step), last);
+    sums = i32x4.add(sums, four);
+    low = i32x4.min_s(low, four);
+    high = i32x4.max_s(high, four);
+    last = v128.shuffle<i32>(four, four, 3, 3, 3, 3);
+    four = i32x4.mul(i8x16.swizzle(v128.load(at + halfBytes), bytesB), factorsB);
+    four = runningFour(i32x4.add(v128.and(i32x4.shr_u(four, 7), mask), step), last);
+    sums = i32x4.add(sums, four);
+    low = i32x4.min_s(low, four);
+    high = i32x4.max_s(high, four);
+    last = v128.shuffle<i32>(four, four, 3, 3, 3, 3);
+  }
+  packedSum = i32x4.extract_lane(last, 0);
+  packedRunningSum =
+    <i64>i32x4.extract_lane(sums, 0) +
+    <i64>i32x4.extract_lane(sums, 1) +
+    <i64>i32x4.extract_lane(sums, 2) +
+    <i64>i32x4.extract_lane(sums, 3);
+  low = i32x4.min_s(low, v128.shuffle<i32>(low, low, 2, 3, 2, 3));
+  high = i32x4.max_s(high, v128.shuffle<i32>(high, high, 2, 3, 2, 3));
+  packedLeast = min(i32x4.extract_lane(low, 0), i32x4.extract_lane(low, 1));
+  packedGreatest = max(i32x4.extract_lane(high, 0), i32x4.extract_lane(high, 1));
+}
+
+/** The running sums of four values, from the one that `last` has in all lanes. */
+function runningFour(values: v128, last: v128): v128 {
+  const zero = i32x4.splat(0);
+  const pairs = i32x4.add(values, v128.shuffle<i32>(zero, values, 0, 4, 5, 6));
+  return i32x4.add(i32x4.add(pairs, v128.shuffle<i32>(zero, pairs, 0, 1, 4, 5)), last);
 }
 
 function sumOfLanes(lanes: v128): i64 {

@@ -1,3 +1,4 @@
+import { type LongAggregate, longAggregate } from './aggregates.js';
 import { exactSum, type Kernels } from './kernels.js';
 import { PageFault } from './page-fault.js';
 
@@ -9,24 +10,52 @@ export interface ColumnChunkKind {
   readonly optional: boolean;
 }
 
-/** Sums one column chunk, page by page. */
-export interface ColumnChunkSummer {
+/** What a kernel has read of a column chunk: values, nulls included, and those that are not null. */
+export interface ReadValues {
+  readonly rows: number;
+  readonly nonNull: number;
+}
+
+/** Reads one column chunk, page by page. */
+export interface ColumnChunkReader<T> {
   /**
    * Adds the whole pages among the first `length` bytes of the input; returns how many bytes they
    * take. What is left belongs in front of the bytes that follow. Throws PageFault.
    */
   addPages(length: number): number;
-  /** The exact sum, and the values so far: all of them, and those that are not null. */
-  result(): { readonly total: bigint; readonly rows: number; readonly nonNull: number };
+  /** What the values so far come to. */
+  result(): ReadValues & T;
 }
 
-/** Begins a column chunk; only the latest one of an instance may be used. */
-export function columnChunkSummer(kernels: Kernels, kind: ColumnChunkKind): ColumnChunkSummer {
-  const { exports } = kernels;
+/** Begins to sum a column chunk exactly; only the latest one of an instance may be used. */
+export function columnChunkSummer(
+  kernels: Kernels,
+  kind: ColumnChunkKind,
+): ColumnChunkReader<{ readonly total: bigint }> {
+  return columnChunkReader(kernels, kind, false, () => ({ total: exactSum(kernels) }));
+}
+
+/** Begins a column chunk whose least and greatest value are wanted too; undefined without any. */
+export function columnChunkAggregator(
+  kernels: Kernels,
+  kind: ColumnChunkKind,
+): ColumnChunkReader<{ readonly longs: LongAggregate | undefined }> {
+  return columnChunkReader(kernels, kind, true, (nonNull) => ({
+    longs: nonNull === 0 ? undefined : longAggregate(kernels),
+  }));
+}
+
+function columnChunkReader<T>(
+  { exports }: Kernels,
+  { type, codec, optional }: ColumnChunkKind,
+  bounds: boolean,
+  resultOf: (nonNull: number) => T,
+): ColumnChunkReader<T> {
   exports.beginColumnChunk(
-    Number(kind.type === 'INT32'),
-    Number(kind.codec === 'SNAPPY'),
-    Number(kind.optional),
+    Number(type === 'INT32'),
+    Number(codec === 'SNAPPY'),
+    Number(optional),
+    Number(bounds),
   );
   return {
     addPages(length) {
@@ -34,10 +63,9 @@ export function columnChunkSummer(kernels: Kernels, kind: ColumnChunkKind): Colu
       if (used < 0) throw new PageFault(used);
       return used;
     },
-    result: () => ({
-      total: exactSum(kernels),
-      rows: Number(exports.rowCount()),
-      nonNull: Number(exports.nonNullCount()),
-    }),
+    result() {
+      const nonNull = Number(exports.nonNullCount());
+      return { rows: Number(exports.rowCount()), nonNull, ...resultOf(nonNull) };
+    },
   };
 }

@@ -1,5 +1,28 @@
-export { type ColumnChunkKind, type ColumnChunkSummer, columnChunkSummer } from './column-chunk.js';
-export { type CsvSummer, csvSummer } from './csv.js';
+export {
+  addDoubleText,
+  aggregateDoubles,
+  aggregateLongs,
+  type DoubleAggregate,
+  doubleAggregate,
+  type LongAggregate,
+  longAggregate,
+  type ValueAggregator,
+} from './aggregates.js';
+export {
+  type ColumnChunkKind,
+  type ColumnChunkReader,
+  columnChunkAggregator,
+  columnChunkSummer,
+  type ReadValues,
+} from './column-chunk.js';
+export {
+  type CsvAggregate,
+  type CsvAggregator,
+  type CsvSummer,
+  csvAggregator,
+  csvSummer,
+  type ValueKind,
+} from './csv.js';
 export {
   type Bounds,
   type ColumnType,

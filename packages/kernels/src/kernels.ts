@@ -7,12 +7,30 @@ export interface KernelExports {
   inputBytes(): number;
   sumLow(): bigint;
   sumHigh(): bigint;
-  beginColumnChunk(int32: number, snappy: number, optional: number): void;
+  beginColumnChunk(int32: number, snappy: number, optional: number, bounds: number): void;
   addPages(length: number): number;
+  addLongs(count: number): void;
   rowCount(): bigint;
   nonNullCount(): bigint;
   beginCsvSum(column: number, columns: number): void;
   sumCsv(length: number, isLast: number): number;
+  aggregateCsvLongs(length: number, isLast: number): number;
+  aggregateCsvDoubles(length: number, isLast: number): number;
+  countCsv(length: number, isLast: number): number;
+  csvRowCount(): bigint;
+  csvValueCount(): bigint;
+  addDoubleText(length: number): number;
+  leastLong(): bigint;
+  greatestLong(): bigint;
+  resetDoubles(): void;
+  addDoubles(count: number): void;
+  doubleBins(): number;
+  doubleLows(): number;
+  doubleHighs(): number;
+  specialDoubles(): number;
+  leastDouble(): number;
+  greatestDouble(): number;
+  areNegativeZeros(): number;
   columnsMax(): number;
   beginScan(address: number, columns: number, fieldBytesMax: number, rowBytesMax: number): void;
   scannedTypes(column: number): number;
@@ -74,7 +92,7 @@ export function createKernels(module: WebAssembly.Module): Kernels {
   return { exports, input };
 }
 
-/** The exact sum that the last kernel has come to, however large. */
+/** The exact sum of integers that the last kernel has come to, however large. */
 export function exactSum({ exports }: Kernels): bigint {
   return (exports.sumHigh() << 64n) + BigInt.asUintN(64, exports.sumLow());
 }

@@ -1,9 +1,12 @@
 import { parquetMetadata } from 'hyparquet';
 import {
   type ColumnChunkKind,
+  type ColumnChunkReader,
+  columnChunkAggregator,
   columnChunkSummer,
   compileKernels,
   createKernels,
+  PageFault,
 } from '../dist/index.js';
 
 const kernels = createKernels(await compileKernels());
@@ -67,12 +70,52 @@ export function sumChunks(chunks: readonly ColumnChunkBytes[], pieceBytes?: numb
   return { total, rows, nonNull };
 }
 
-/** The sum of a column chunk's bytes, as far as whole pages are in them. Throws PageFault. */
+/** What each chunk of the first column of a whole Parquet file comes to, by the kernel. */
+export function aggregateFirstColumn(file: Uint8Array) {
+  const chunks = columnChunks(file);
+  return chunks
+    .filter(({ column }) => column === chunks[0]?.column)
+    .map((chunk) => {
+      const aggregator = columnChunkAggregator(kernels, chunk.kind);
+      feed(chunk.bytes, aggregator.addPages);
+      return aggregator.result();
+    });
+}
+
+/**
+ * The sum of a column chunk's bytes, as far as whole pages are in them. Throws PageFault, and an
+ * Error if the aggregate does not come to the same.
+ */
 export function sumPages(bytes: Uint8Array, kind: ColumnChunkKind) {
-  const summer = columnChunkSummer(kernels, kind);
-  kernels.input.set(bytes);
-  const used = summer.addPages(bytes.length);
-  return { ...summer.result(), used };
+  const take = <T>(reader: ColumnChunkReader<T>) => {
+    kernels.input.set(bytes);
+    const used = reader.addPages(bytes.length);
+    return { ...reader.result(), used };
+  };
+  const attempt = <T>(make: () => T): T | PageFault => {
+    try {
+      return make();
+    } catch (error) {
+      if (error instanceof PageFault) return error;
+      throw error;
+    }
+  };
+  const all = attempt(() => take(columnChunkAggregator(kernels, kind)));
+  const sum = attempt(() => take(columnChunkSummer(kernels, kind)));
+  if (sum instanceof PageFault || all instanceof PageFault) {
+    if (String(sum) !== String(all)) throw new Error(`the aggregate is ${all}, the sum ${sum}`);
+    throw sum;
+  }
+  const total = all.longs?.sum ?? 0n;
+  for (const [one, other] of [
+    [total, sum.total],
+    [all.rows, sum.rows],
+    [all.nonNull, sum.nonNull],
+    [all.used, sum.used],
+  ]) {
+    if (one !== other) throw new Error(`the aggregate has ${one}, the sum ${other}`);
+  }
+  return sum;
 }
 
 /** Hands bytes to a kernel in pieces of at most its input. */

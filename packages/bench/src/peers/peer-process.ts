@@ -69,6 +69,17 @@ export class PeerProcess {
     return { ms: seconds * 1000, total: BigInt(total) };
   }
 
+  /** DuckDB only: count, nulls, sum, least and greatest of a column in one query. */
+  async aggregate(
+    command: Omit<SumCommand, 'setting'>,
+  ): Promise<{ readonly ms: number; readonly values: readonly bigint[] }> {
+    const { seconds, values } = await this.#ask<{ seconds: number; values: string[] }>({
+      command: 'aggregate',
+      ...command,
+    });
+    return { ms: seconds * 1000, values: values.map(BigInt) };
+  }
+
   /** Converts one CSV file to Parquet; the memory is the most that this process ever had. */
   convert(
     file: string,

@@ -6,6 +6,7 @@ export const sectionNames = [
   'batches',
   'parquet-sum',
   'csv-sum',
+  'aggregates',
   'cache',
   'scaling',
   'upload',

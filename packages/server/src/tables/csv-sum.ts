@@ -21,16 +21,28 @@ export function sumCsvColumn(
   throwIfStopped: () => void,
 ): bigint {
   const summer = csvSummer(kernels, column, columns);
+  if (readByKernel(fd, summer.add, throwIfStopped)) return summer.total();
+  return sumByReader(fd, column, limits);
+}
+
+/**
+ * Hands a CSV file to the kernel; false if that has refused it. The kernel does not say where a
+ * fault is, and has room for fields of 2 MiB: the file is for CsvReader then.
+ */
+export function readByKernel(
+  fd: number,
+  add: (length: number, isLast: boolean) => number | undefined,
+  throwIfStopped: () => void,
+): boolean {
   const pieces = readPieces(fd, kernels.input, csvTextStart(fd), wholeFile(fd), pieceBytes);
   for (const piece of pieces) {
     throwIfStopped();
-    const used = summer.add(piece.length, piece.isLast);
-    if (used === undefined) break;
+    const used = add(piece.length, piece.isLast);
+    if (used === undefined) return false;
     piece.used = used;
-    if (piece.isLast && used === piece.length) return summer.total();
+    if (piece.isLast && used === piece.length) return true;
   }
-  // The kernel does not say where a fault is, and has room for fields of 2 MiB.
-  return sumByReader(fd, column, limits);
+  return false;
 }
 
 function sumByReader(fd: number, column: number, limits: ChunkLimits): bigint {
@@ -42,17 +54,18 @@ function sumByReader(fd: number, column: number, limits: ChunkLimits): bigint {
     const { bytes, start, end, quoted } = reader;
     if (start === end && !quoted) return;
     const value = parseInteger(bytes, start, end);
-    if (value === undefined) throw notAnInteger(reader);
+    if (value === undefined) throw notA('an integer within int64', reader);
     total += BigInt(value);
   };
   while (readRow(reader, columns, limits, add));
   return total;
 }
 
-function notAnInteger({ bytes, start, end, line }: CsvReader): CsvFault {
+/** The fault of a field that does not hold what it should. */
+export function notA(wanted: string, { bytes, start, end, line }: CsvReader): CsvFault {
   const head = bytes.subarray(start, Math.min(end, start + 40));
   // Streaming: a character that the cut has halved is left out.
   const shown = new TextDecoder().decode(head, { stream: true });
   const text = JSON.stringify(end - start > 40 ? `${shown}…` : shown);
-  return new CsvFault(line, undefined, `${text} is not an integer within int64`);
+  return new CsvFault(line, undefined, `${text} is not ${wanted}`);
 }

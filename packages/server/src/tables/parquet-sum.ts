@@ -1,7 +1,19 @@
 import { fstatSync, readSync } from 'node:fs';
-import { type ColumnChunkKind, columnChunkSummer, PageFault } from '@tally/kernels';
-import { type FileMetaData, parquetMetadata } from 'hyparquet';
+import {
+  type ColumnChunkKind,
+  type ColumnChunkReader,
+  columnChunkSummer,
+  PageFault,
+  type ReadValues,
+} from '@tally/kernels';
+import {
+  type ColumnMetaData,
+  type FileMetaData,
+  parquetMetadata,
+  type SchemaElement,
+} from 'hyparquet';
 import { kernels, readPieces, upTo } from './kernel.js';
+import type { ParquetReader } from './parquet.js';
 import { type ColumnRange, startOf } from './parquet-file.js';
 
 /**
@@ -21,18 +33,31 @@ export async function sumParquetColumn(
     let total = 0n;
     for (const chunk of chunks) {
       throwIfStopped();
-      total += sumColumnChunk(fd, chunk);
+      total += readColumnChunk(fd, chunk, columnChunkSummer(kernels, chunk.kind)).total;
     }
     return total;
   };
-  if (ranges !== undefined) return sumChunks(ranges.map((range) => ({ ...range, kind: written })));
-  const { size } = fstatSync(fd);
-  const footer = readFooter(fd, size);
+  return readLongs(fd, field, ranges, sumChunks, (parquet) => parquet.sumLongs(field));
+}
+
+/**
+ * Reads a column of integers through the kernel, at `ranges` or where the footer says; through
+ * parquet-wasm what the kernel does not know.
+ */
+export async function readLongs<T>(
+  fd: number,
+  field: string,
+  ranges: readonly ColumnRange[] | undefined,
+  readChunks: (chunks: readonly ColumnChunk[]) => T,
+  readOther: (parquet: ParquetReader) => Promise<T>,
+): Promise<T> {
+  if (ranges !== undefined) return readChunks(ranges.map((range) => ({ ...range, kind: written })));
+  const footer = readFooter(fd, fstatSync(fd).size);
   try {
-    return sumChunks(columnChunks(footer, field));
+    return readChunks(columnChunks(footer, field));
   } catch (error) {
     if (!(error instanceof PageFault && error.isUnsupported)) throw error;
-    return sumByParquetWasm(fd, size, field);
+    return withParquet(fd, readOther);
   }
 }
 
@@ -60,13 +85,19 @@ export function readColumnRanges(fd: number): Map<string, ColumnRange[]> {
   return found;
 }
 
-async function sumByParquetWasm(fd: number, size: number, field: string): Promise<bigint> {
+/** Opens a Parquet file with parquet-wasm for as long as `use` takes. */
+export async function withParquet<T>(
+  fd: number,
+  use: (parquet: ParquetReader) => Promise<T>,
+): Promise<T> {
   // Loaded where it is needed only: parquet-wasm takes 10 MB a thread.
   const { openParquet } = await import('./parquet.js');
-  const parquet = await openParquet(fd, size);
-  const total = await parquet.sumLongs(field);
-  parquet.close();
-  return total;
+  const parquet = await openParquet(fd, fstatSync(fd).size);
+  try {
+    return await use(parquet);
+  } finally {
+    parquet.close();
+  }
 }
 
 /** Magic number and length at the end of a Parquet file. */
@@ -92,26 +123,19 @@ function readRange(fd: number, from: number, to: number): Uint8Array<ArrayBuffer
 }
 
 /** Where a column's bytes are in one row group, and how they are to be read. */
-interface ColumnChunk extends ColumnRange {
+export interface ColumnChunk extends ColumnRange {
   readonly kind: ColumnChunkKind;
 }
 
-function columnChunks({ row_groups, schema }: FileMetaData, field: string): ColumnChunk[] {
-  const element = schema.find(
-    ({ name, num_children }, i) => i > 0 && !num_children && name === field,
-  );
-  if (element === undefined) throw new Error('it does not have the column');
-  return row_groups.map(({ columns }) => {
-    const chunk = columns.find(
-      ({ meta_data }) => meta_data?.path_in_schema[0] === field,
-    )?.meta_data;
-    if (chunk === undefined) throw new Error('a row group of it does not have the column');
+function columnChunks(footer: FileMetaData, field: string): ColumnChunk[] {
+  const { repetition_type } = elementOf(footer, field);
+  return columnMetadata(footer, field).map((chunk) => {
     const { type, codec } = chunk;
     if (type !== 'INT64' && type !== 'INT32') throw new Error('the column holds no integers');
     // The kernel knows two codecs; anything else is for parquet-wasm.
     if (codec !== 'UNCOMPRESSED' && codec !== 'SNAPPY') throw new PageFault(-2);
     return {
-      kind: { type, codec, optional: element.repetition_type === 'OPTIONAL' },
+      kind: { type, codec, optional: repetition_type === 'OPTIONAL' },
       from: Number(startOf(chunk)),
       bytes: Number(chunk.total_compressed_size),
       values: Number(chunk.num_values),
@@ -119,15 +143,39 @@ function columnChunks({ row_groups, schema }: FileMetaData, field: string): Colu
   });
 }
 
-function sumColumnChunk(fd: number, { kind, from, bytes, values }: ColumnChunk): bigint {
+function elementOf({ schema }: FileMetaData, field: string): SchemaElement {
+  const element = schema.find(
+    ({ name, num_children }, i) => i > 0 && !num_children && name === field,
+  );
+  if (element === undefined) throw new Error('it does not have the column');
+  return element;
+}
+
+/** What the footer says of a column in each row group. */
+export function columnMetadata(footer: FileMetaData, field: string): ColumnMetaData[] {
+  elementOf(footer, field);
+  return footer.row_groups.map(({ columns }) => {
+    const chunk = columns.find(
+      ({ meta_data }) => meta_data?.path_in_schema[0] === field,
+    )?.meta_data;
+    if (chunk === undefined) throw new Error('a row group of it does not have the column');
+    return chunk;
+  });
+}
+
+/** Reads the bytes of a column chunk through the kernel: all of them, and as many values. */
+export function readColumnChunk<T>(
+  fd: number,
+  { from, bytes, values }: ColumnChunk,
+  reader: ColumnChunkReader<T>,
+): ReadValues & T {
   const { input } = kernels;
-  const summer = columnChunkSummer(kernels, kind);
   let used = 0;
   for (const piece of readPieces(fd, input, from, upTo(from + bytes), input.length)) {
-    piece.used = summer.addPages(piece.length);
+    piece.used = reader.addPages(piece.length);
     used += piece.used;
   }
-  const sum = summer.result();
-  if (used !== bytes || sum.rows !== values) throw new Error('a page of it is cut off');
-  return sum.total;
+  const result = reader.result();
+  if (used !== bytes || result.rows !== values) throw new Error('a page of it is cut off');
+  return result;
 }

@@ -1,6 +1,7 @@
 import { readFileSync, readSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { workerData } from 'node:worker_threads';
+import type { ReadValues } from '@tally/kernels';
 import {
   Compression,
   EnabledStatistics,
@@ -96,10 +97,22 @@ class FileBlob {
   }
 }
 
-/** A Parquet file that is open for reading single columns. */
+/** A Parquet file that is open for reading single columns, none of whose bytes are read besides. */
 export interface ParquetReader {
-  /** The exact sum of an INT64 column; nulls add nothing. Reads no bytes of other columns. */
+  /** The exact sum of an INT64 column; nulls add nothing. */
   sumLongs(column: string): Promise<bigint>;
+  /**
+   * Copies the values of a column to `target`, nulls left out, some at a time, for which `take` is
+   * called with how many they are. There must be room for `batchSize` of them.
+   */
+  readValues(
+    column: string,
+    type: 'INT64' | 'DOUBLE',
+    target: Uint8Array,
+    take: (count: number) => void,
+  ): Promise<ReadValues>;
+  /** How many values a column of any type has. */
+  countValues(column: string, throwIfStopped: () => void): Promise<ReadValues>;
   /** Gives the reader's memory back. */
   close(): void;
 }
@@ -109,24 +122,70 @@ const batchSize = 65_536;
 
 /** Reads the footer of the Parquet file `fd` of `size` bytes. */
 export async function openParquet(fd: number, size: number): Promise<ParquetReader> {
-  const file = await ParquetFile.fromFile(new FileBlob(fd, size) as unknown as Blob);
+  const blob = new FileBlob(fd, size) as unknown as Blob;
+  const file = await settled(ParquetFile.fromFile(blob));
   const rowGroups = countRowGroups(file);
+
+  async function forEachBatch(
+    column: string,
+    take: (batch: ColumnBatch) => void,
+  ): Promise<ReadValues> {
+    let rows = 0;
+    let nulls = 0;
+    for (let group = 0; group < rowGroups; group++) {
+      const table = await settled(file.read({ columns: [column], rowGroups: [group], batchSize }));
+      try {
+        for (const batch of table.recordBatches()) {
+          const columns = batch.intoFFI();
+          try {
+            const { buffer } = wasmMemory();
+            const only = onlyColumn(buffer, columns.schemaAddr(), columns.arrayAddr());
+            rows += only.length;
+            nulls += only.nulls;
+            take(only);
+          } finally {
+            columns.free();
+          }
+        }
+      } finally {
+        table.free();
+      }
+    }
+    return { rows, nonNull: rows - nulls };
+  }
+
   return {
     async sumLongs(column) {
       let total = 0n;
-      for (let group = 0; group < rowGroups; group++) {
-        const table = await file.read({ columns: [column], rowGroups: [group], batchSize });
-        for (const batch of table.recordBatches()) {
-          const columns = batch.intoFFI();
-          total += sumOnlyColumn(wasmMemory().buffer, columns.schemaAddr(), columns.arrayAddr());
-          columns.free();
-        }
-        table.free();
-      }
+      await forEachBatch(column, (batch) => {
+        total += sumOf(batch);
+      });
       return total;
     },
+    readValues: (column, type, target, take) =>
+      forEachBatch(column, (batch) => take(copyValues(batch, type, target))),
+    countValues: (column, throwIfStopped) => forEachBatch(column, throwIfStopped),
     close: () => file.free(),
   };
+}
+
+/** Far more than a row group takes. */
+const settleMsMax = 60_000;
+
+/**
+ * Waits for parquet-wasm, for so long. A damaged page can make it panic: then the promise is never
+ * settled, nor is any later one, so that the thread has to end. Most often the panic itself ends
+ * it, as an exception that nothing can catch; otherwise this does.
+ */
+async function settled<T>(promise: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => {
+    throw new Error(`parquet-wasm has not answered in ${settleMsMax} ms`);
+  }, settleMsMax);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function countRowGroups(file: ParquetFile): number {
@@ -136,43 +195,91 @@ function countRowGroups(file: ParquetFile): number {
   return count;
 }
 
-// The column is summed where parquet-wasm has decoded it, in the structures of Arrow's C data
+// A column is read where parquet-wasm has decoded it, in the structures of Arrow's C data
 // interface (https://arrow.apache.org/docs/format/CDataInterface.html) with 32-bit pointers.
 // Copied out, each column would be garbage of megabytes in each of eight threads.
 
-/** The exact sum of the one column of a record batch in parquet-wasm's memory; it must be INT64. */
-function sumOnlyColumn(memory: ArrayBuffer, schemaAddress: number, arrayAddress: number): bigint {
+/** The one column of a record batch, in parquet-wasm's memory. */
+interface ColumnBatch {
+  readonly memory: ArrayBuffer;
+  /** Arrow's format string with its end, if it has one character, as a little-endian number. */
+  readonly format: number;
+  readonly length: number;
+  readonly nulls: number;
+  readonly offset: number;
+  readonly validityAddress: number;
+  readonly valuesAddress: number;
+}
+
+function onlyColumn(memory: ArrayBuffer, schemaAddress: number, arrayAddress: number): ColumnBatch {
   const view = new DataView(memory);
   const pointer = (address: number) => view.getUint32(address, true);
   const integer = (address: number) => Number(view.getBigInt64(address, true));
   const schema = { children: pointer(schemaAddress + 32), childCount: integer(schemaAddress + 24) };
   if (schema.childCount !== 1) throw new Error('the file does not have the column');
-  const format = pointer(pointer(schema.children));
-  if (pointer(format) % 65_536 !== int64Format) throw new Error('the column is not INT64');
-
   const array = pointer(pointer(arrayAddress + 44));
-  const length = integer(array);
-  const nulls = integer(array + 8);
-  const offset = integer(array + 16);
   const buffers = pointer(array + 40);
-  const [validityAddress, valuesAddress] = [pointer(buffers), pointer(buffers + 4)];
-  const halves = new Int32Array(memory, valuesAddress + offset * 8, length * 2);
-  if (nulls === 0 || validityAddress === 0) return sumHalves(halves, length, () => true);
-  const validity = new Uint8Array(memory, validityAddress, (offset + length + 7) >> 3);
-  const isValid = (i: number) =>
-    (((validity[(offset + i) >> 3] as number) >> ((offset + i) & 7)) & 1) === 1;
-  return sumHalves(halves, length, isValid);
+  return {
+    memory,
+    format: view.getUint16(pointer(pointer(schema.children)), true),
+    length: integer(array),
+    nulls: integer(array + 8),
+    offset: integer(array + 16),
+    validityAddress: pointer(buffers),
+    valuesAddress: pointer(buffers + 4),
+  };
 }
 
-/** The format string "l" (int64) with its end, as a little-endian 16-bit number. */
-const int64Format = 0x6c;
+/** The format strings "l" (int64) and "g" (double). */
+const formats = { INT64: 0x6c, DOUBLE: 0x67 };
+
+/** Whether each value is not null; undefined if none is. */
+function validityOf(batch: ColumnBatch): ((i: number) => boolean) | undefined {
+  const { memory, length, nulls, offset, validityAddress } = batch;
+  if (nulls === 0 || validityAddress === 0) return undefined;
+  const validity = new Uint8Array(memory, validityAddress, (offset + length + 7) >> 3);
+  return (i) => (((validity[(offset + i) >> 3] as number) >> ((offset + i) & 7)) & 1) === 1;
+}
+
+function valuesOf(batch: ColumnBatch, type: keyof typeof formats): Int32Array {
+  const { memory, format, length, offset, valuesAddress } = batch;
+  if (format !== formats[type]) throw new Error(`the column is not ${type}`);
+  return new Int32Array(memory, valuesAddress + offset * 8, length * 2);
+}
+
+/** Copies the values that are not null to `target`; returns how many they are. */
+function copyValues(
+  batch: ColumnBatch,
+  type: keyof typeof formats,
+  { buffer, byteOffset, byteLength }: Uint8Array,
+): number {
+  const { length } = batch;
+  const values = valuesOf(batch, type);
+  if (values.byteLength > byteLength) throw new RangeError('there is no room for a batch');
+  const target = new Int32Array(buffer, byteOffset, values.length);
+  const isValid = validityOf(batch);
+  if (isValid === undefined) {
+    target.set(values);
+    return length;
+  }
+  let count = 0;
+  for (let i = 0; i < length; i++) {
+    if (!isValid(i)) continue;
+    target[2 * count] = values[2 * i] as number;
+    target[2 * count + 1] = values[2 * i + 1] as number;
+    count++;
+  }
+  return count;
+}
 
 // The halves of the values are added as doubles, which are exact up to 2^53: a batch has fewer
 // than 2^21 values of 32 bits each. Adding bigints one by one is ten times slower.
-function sumHalves(halves: Int32Array, length: number, isValid: (i: number) => boolean): bigint {
+function sumOf(batch: ColumnBatch): bigint {
+  const halves = valuesOf(batch, 'INT64');
+  const isValid = validityOf(batch) ?? (() => true);
   let low = 0;
   let high = 0;
-  for (let i = 0; i < length; i++) {
+  for (let i = 0; i < batch.length; i++) {
     if (!isValid(i)) continue;
     low += (halves[2 * i] as number) >>> 0;
     high += halves[2 * i + 1] as number;

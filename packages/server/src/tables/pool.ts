@@ -4,15 +4,28 @@ import { compileKernels } from '@tally/kernels';
 import { Piscina, type PiscinaTask, queueOptionsSymbol } from 'piscina';
 import { threadHeap } from '../thread-heap.js';
 import { allStarted, createThreadStarts } from '../thread-starts.js';
+import type { FileAggregate } from './aggregate.js';
 import type { ColumnRange } from './parquet-file.js';
 import { isStopped, type Stop } from './stop.js';
-import type { Fault, FileSums, IngestedChunk, IngestTask, RangesTask, SumTask } from './worker.js';
+import type {
+  AggregateTask,
+  Fault,
+  FileAggregates,
+  FileFault,
+  FileSums,
+  IngestedChunk,
+  IngestTask,
+  RangesTask,
+  SumTask,
+} from './worker.js';
 
 /** The threads that work on table files. */
 export interface TablePool {
   /** Undefined: the file grows, and can only be converted once it is complete. */
   ingest(task: IngestTask): Promise<IngestedChunk | Fault | undefined>;
-  sum(task: SumTask): Promise<FileSums | (Fault & { readonly index: number })>;
+  sum(task: SumTask): Promise<FileSums | FileFault>;
+  /** All that can be computed of a column; of doubles in Parquet, in the threads of uploads. */
+  aggregate(task: AggregateTask): Promise<FileAggregates | FileFault>;
   /** Where the columns of integers of a Parquet file are, by field. */
   ranges(task: RangesTask): Promise<ReadonlyMap<string, ColumnRange[]>>;
   /** Ends all threads; tasks in progress are rejected. */
@@ -32,8 +45,9 @@ type LoadBalancer = NonNullable<
  * Starts the pool: `threads` threads, of which `conversionsMax` also take uploads.
  *
  * Uploads keep to their own threads because the memory of parquet-wasm never shrinks: what a
- * conversion once took, its thread keeps. A sum runs on any free thread and never waits for an
- * upload; an upload waits for one batch of a sum at most.
+ * conversion once took, its thread keeps. So do batches of doubles in Parquet, which are read by it,
+ * too: they and uploads take turns as they come. A sum runs on any free thread and never waits for
+ * an upload; an upload waits for one batch of a sum at most.
  */
 export async function createTablePool(threads: number, conversionsMax: number): Promise<TablePool> {
   const starts = createThreadStarts();
@@ -55,22 +69,51 @@ export async function createTablePool(threads: number, conversionsMax: number): 
   const run = <T>(kind: Lane, name: string, task: object) =>
     runInTurn(kind, (lane) => start(lane, name, task)) as Promise<T>;
   /** Starts a task when its turn comes, unless nobody waits for it by then. */
-  const runWanted = <T>(kind: Lane, task: { readonly stop: Stop }) =>
+  const runWanted = <T>(kind: Lane, name: string, task: { readonly stop: Stop }) =>
     runInTurn(kind, async (lane) =>
       isStopped(task.stop)
         ? { fault: 'the call was cancelled', index: 0 }
-        : start(lane, kind, task),
+        : start(lane, name, task),
     ) as Promise<T>;
+  let isClosing = false;
+
+  /** A damaged page can end the thread, which cannot say then which file it was of. */
+  async function aggregateInThread(task: AggregateTask): Promise<FileAggregates | FileFault> {
+    try {
+      return await runWanted(needsParquetWasm(task) ? 'ingest' : 'sum', 'aggregate', task);
+    } catch (error) {
+      if (isClosing) throw error;
+      const reason = error instanceof Error ? error.message : error;
+      const fault = `its Parquet file is damaged: parquet-wasm has failed (${reason})`;
+      return task.files.length === 1 ? { fault, index: 0 } : aggregateOneByOne(task);
+    }
+  }
+
+  async function aggregateOneByOne(task: AggregateTask): Promise<FileAggregates | FileFault> {
+    const aggregates: FileAggregate[] = [];
+    for (const [index, file] of task.files.entries()) {
+      const result = await aggregateInThread({ ...task, files: [file] });
+      if ('fault' in result) return { ...result, index };
+      aggregates.push(...result.aggregates);
+    }
+    return { aggregates };
+  }
+
   return {
-    ingest: (task) => runWanted('ingest', task),
-    sum: (task) => runWanted('sum', task),
+    ingest: (task) => runWanted('ingest', 'ingest', task),
+    sum: (task) => runWanted('sum', 'sum', task),
+    aggregate: aggregateInThread,
     ranges: (task) => run('sum', 'ranges', task),
     async close() {
+      isClosing = true;
       await allStarted(starts, threads);
       await piscina.destroy();
     },
   };
 }
+
+const needsParquetWasm = ({ files }: AggregateTask) =>
+  files.some(({ format, type }) => format === 'parquet' && type === 'double');
 
 async function compileParquetModule(): Promise<WebAssembly.Module> {
   const url = import.meta.resolve('parquet-wasm/esm/parquet_wasm_bg.wasm');

@@ -1,14 +1,18 @@
 import { closeSync, fsyncSync, openSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { workerData } from 'node:worker_threads';
+import type { ColumnType } from '@tally/kernels';
 import { collected } from '../thread-heap.js';
 import { reportStart } from '../thread-starts.js';
+import type { FileAggregate } from './aggregate.js';
 import { type ConvertedChunk, convertToParquet } from './convert.js';
+import { aggregateCsvColumn } from './csv-aggregate.js';
 import type { ChunkLimits } from './csv-faults.js';
 import { CsvFault } from './csv-reader.js';
 import { sumCsvColumn } from './csv-sum.js';
 import { checkFileCrc32c } from './file-checksum.js';
 import { type Growth, SlowGrowthError } from './growth.js';
+import { aggregateParquetColumn } from './parquet-aggregate.js';
 import type { ColumnRange } from './parquet-file.js';
 import { readColumnRanges, sumParquetColumn } from './parquet-sum.js';
 import type { TableField } from './schema.js';
@@ -127,16 +131,68 @@ export interface FileSums {
 }
 
 /** Sums one column of each file; a fault says at which place in the list its file is. */
-async function sumFiles(task: SumTask): Promise<FileSums | (Fault & { index: number })> {
-  const sums: bigint[] = [];
-  for (const [index, file] of task.files.entries()) {
+async function sumFiles(task: SumTask): Promise<FileSums | FileFault> {
+  const sums = await eachFile(task, sumFile);
+  return 'fault' in sums ? sums : { sums };
+}
+
+/** A file, and the type that its column has in it; null: it has no value. */
+export type TypedColumnFile = ColumnFile & { readonly type: ColumnType | null };
+
+export interface AggregateTask {
+  readonly files: readonly TypedColumnFile[];
+  readonly limits: ChunkLimits;
+  readonly stop: Stop;
+}
+
+/** What the column of each file of a task comes to. */
+export interface FileAggregates {
+  readonly aggregates: readonly FileAggregate[];
+}
+
+/** Counts, sums and bounds one column of each file; a fault says at which place its file is. */
+async function aggregateFiles(task: AggregateTask): Promise<FileAggregates | FileFault> {
+  const aggregates = await eachFile(task, aggregateFile);
+  return 'fault' in aggregates ? aggregates : { aggregates };
+}
+
+/** What is wrong with the file at a place in a task's list. */
+export type FileFault = Fault & { readonly index: number };
+
+interface FilesTask<F> {
+  readonly files: readonly F[];
+  readonly limits: ChunkLimits;
+  readonly stop: Stop;
+}
+
+type ReadFile<F, T> = (
+  fd: number,
+  file: F,
+  limits: ChunkLimits,
+  checkStop: () => void,
+) => T | Promise<T>;
+
+async function eachFile<F extends ColumnFile, T>(
+  { files, limits, stop }: FilesTask<F>,
+  read: ReadFile<F, T>,
+): Promise<T[] | FileFault> {
+  const checkStop = () => throwIfStopped(stop);
+  const results: T[] = [];
+  for (const [index, file] of files.entries()) {
     try {
-      sums.push(await sumFile(file, task));
+      checkStop();
+      const fd = openSync(file.path, 'r');
+      try {
+        if (file.crc32c !== undefined) checkFileCrc32c(fd, file.crc32c, checkStop);
+        results.push(await read(fd, file, limits, checkStop));
+      } finally {
+        closeSync(fd);
+      }
     } catch (error) {
       return { fault: faultOf(error, file.format), index };
     }
   }
-  return { sums };
+  return results;
 }
 
 // Where the server keeps its files is not for clients: a system error is told by its code.
@@ -148,20 +204,15 @@ function faultOf(error: unknown, format: ColumnFile['format']): string {
   return `${file} is damaged: ${error instanceof Error ? error.message : error}`;
 }
 
-async function sumFile(file: ColumnFile, { limits, stop }: SumTask): Promise<bigint> {
-  const checkStop = () => throwIfStopped(stop);
-  checkStop();
-  const fd = openSync(file.path, 'r');
-  try {
-    if (file.crc32c !== undefined) checkFileCrc32c(fd, file.crc32c, checkStop);
-    if (file.format === 'csv') {
-      return sumCsvColumn(fd, file.column, file.columns, limits, checkStop);
-    }
-    return await sumParquetColumn(fd, file.field, file.ranges, checkStop);
-  } finally {
-    closeSync(fd);
-  }
-}
+const sumFile: ReadFile<ColumnFile, bigint> = (fd, file, limits, checkStop) =>
+  file.format === 'csv'
+    ? sumCsvColumn(fd, file.column, file.columns, limits, checkStop)
+    : sumParquetColumn(fd, file.field, file.ranges, checkStop);
+
+const aggregateFile: ReadFile<TypedColumnFile, FileAggregate> = (fd, file, limits, checkStop) =>
+  file.format === 'csv'
+    ? aggregateCsvColumn(fd, file.column, file.columns, file.type, limits, checkStop)
+    : aggregateParquetColumn(fd, file.field, file.type, file.ranges, checkStop);
 
 export interface RangesTask {
   readonly parquetPath: string;
@@ -179,4 +230,5 @@ function fileRanges({ parquetPath }: RangesTask): ReadonlyMap<string, ColumnRang
 
 export const ingest = collected(ingestFile);
 export const sum = collected(sumFiles);
+export const aggregate = collected(aggregateFiles);
 export const ranges = collected(fileRanges);

@@ -209,14 +209,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a sum through a double',
     file: server('tables/column-sum.ts'),
-    edits: [['        total += sum;\n', '        total += BigInt(Number(sum));\n']],
+    edits: [['    total += sum;\n', '    total += BigInt(Number(sum));\n']],
     noticedBy: tests('server', 'exact-sums.test.ts', 'sums are exact for any integers'),
   },
   {
     name: 'no checksum in a checked sum',
     file: server('tables/worker.ts'),
     edits: [
-      ['    if (file.crc32c !== undefined) checkFileCrc32c(fd, file.crc32c, checkStop);\n', ''],
+      ['        if (file.crc32c !== undefined) checkFileCrc32c(fd, file.crc32c, checkStop);\n', ''],
     ],
     noticedBy: {
       ...tests('server', 'checksums.test.ts', 'a sum that compares checksums'),

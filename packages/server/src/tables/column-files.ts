@@ -1,0 +1,114 @@
+import path from 'node:path';
+import type { Catalog } from './catalog.js';
+import type { ColumnEntry } from './chunk-index.js';
+import type { TableFolders } from './files.js';
+import { createStop, type Stop, setStop, stoppedBy } from './stop.js';
+import type { ColumnFile, FileFault } from './worker.js';
+
+/** Which of a chunk's two files to read. */
+export type Format = 'csv' | 'parquet';
+
+/** A file to be read for a column. */
+export interface Part {
+  readonly entry: ColumnEntry;
+  readonly file: ColumnFile;
+  /** Bytes that are read of it, or about as many. */
+  readonly bytes: number;
+}
+
+/** Where files and their checksums are. */
+export interface FilesContext {
+  readonly folders: TableFolders;
+  readonly catalog: Catalog;
+}
+
+/** The file that has a column of a chunk in a format; with `checked`, its checksum too. */
+export function partOf(
+  { folders, catalog }: FilesContext,
+  entry: ColumnEntry,
+  format: Format,
+  checked: boolean,
+): Part {
+  const { chunkId, chunkNumber, csvBytes, place, columns, ranges } = entry;
+  const checksums = checked ? catalog.checksums(chunkNumber) : undefined;
+  if (format === 'csv') {
+    const file = path.join(folders.csv, `${chunkId}.csv`);
+    const crc32c = checksums?.csvCrc32c;
+    return { entry, bytes: csvBytes, file: { format, path: file, column: place, columns, crc32c } };
+  }
+  const bytes = ranges?.reduce((sum, range) => sum + range.bytes, 0) ?? csvBytes / columns;
+  const file = path.join(folders.parquet, `${chunkId}.parquet`);
+  const crc32c = checksums?.parquetCrc32c;
+  return { entry, bytes, file: { format, path: file, field: entry.field ?? '', ranges, crc32c } };
+}
+
+/** A task of a pool over the files of a batch: a result for each, or a fault. */
+export type ReadBatch<T> = (
+  batch: readonly Part[],
+  stop: Stop,
+) => Promise<readonly T[] | FileFault>;
+
+/**
+ * Has every part read in batches, `parallel` at once, and hands over what each comes to, in any
+ * order.
+ *
+ * Returns the first fault, with its chunk, as the end of a sentence; the threads then stop. They
+ * do, too, once the signal is aborted, with whose reason this rejects.
+ */
+export async function readParts<T>(
+  parts: readonly Part[],
+  parallel: number,
+  signal: AbortSignal,
+  read: ReadBatch<T>,
+  take: (part: Part, result: T) => void,
+): Promise<string | undefined> {
+  const batches = batchesOf(parts, parallel);
+  // The threads look at it between pieces of a file.
+  const stop = createStop();
+  let fault: string | undefined;
+
+  // Each call has a bounded number of batches in the pool, so that calls share it fairly.
+  async function takeBatches(): Promise<void> {
+    for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
+      if (fault !== undefined || signal.aborted) return;
+      const results = await read(batch, stop);
+      if ('fault' in results) {
+        fault ??= `in chunk ${batch[results.index]?.entry.chunkNumber}, ${results.fault}`;
+        // The others need not go on.
+        setStop(stop);
+        continue;
+      }
+      for (const [i, result] of results.entries()) take(batch[i] as Part, result);
+    }
+  }
+
+  await stoppedBy(signal, stop, () => Promise.all(Array.from({ length: parallel }, takeBatches)));
+  signal.throwIfAborted();
+  return fault;
+}
+
+/** Batches for each thread: several, so that none is idle while another has much left. */
+const batchesPerThread = 4;
+const batchFilesMax = 256;
+/** To open and close a file takes about as long as to sum that many bytes. */
+const fileBytes = 64 * 1024;
+/** Less is not worth the way to a thread. */
+const batchBytesMin = 512 * 1024;
+
+/** Files that are read one after the other in one task: many small ones, or a large one alone. */
+function batchesOf(parts: readonly Part[], parallel: number): Part[][] {
+  const bytes = parts.reduce((sum, part) => sum + part.bytes + fileBytes, 0);
+  const batchBytes = Math.max(bytes / (parallel * batchesPerThread), batchBytesMin);
+  const batches: Part[][] = [];
+  let batch: Part[] = [];
+  let used = 0;
+  for (const part of parts) {
+    if (batch.length === 0) batches.push(batch);
+    batch.push(part);
+    used += part.bytes + fileBytes;
+    if (used < batchBytes && batch.length < batchFilesMax) continue;
+    batch = [];
+    used = 0;
+  }
+  return batches;
+}
