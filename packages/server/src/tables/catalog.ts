@@ -50,6 +50,8 @@ export interface Catalog {
   fields(): Promise<readonly TableField[]>;
   /** What was kept of the upload with an idempotency key, if it was not too long ago. */
   kept(idempotencyKey: string): Promise<KeptUpload | undefined>;
+  /** How many chunks a version has, and how many rows; it must not be later than the latest. */
+  sizeAt(version: number): Promise<{ readonly chunks: number; readonly rows: number }>;
   /** Up to `count` chunks, from a number on. */
   chunks(from: number, count: number): Promise<readonly ChunkSummary[]>;
   /** A chunk with its columns, from the log. */
@@ -277,6 +279,7 @@ export async function openCatalog(
       return index.checksums(chunkNumber);
     },
     kept: (idempotencyKey) => read(() => index.kept(idempotencyKey)),
+    sizeAt: (version) => read(() => index.sizeAt(version)),
     chunks: (from, count) =>
       read(({ chunks }) => index.chunksFrom(from, count).filter(({ number }) => number <= chunks)),
     async loggedChunk(number) {

@@ -150,6 +150,8 @@ export interface ChunkIndex {
   chunk(number: number): ChunkSummary | undefined;
   /** The number of a chunk that is there. */
   numberOf(id: string): number | undefined;
+  /** How many chunks a version has, and how many rows. */
+  sizeAt(version: number): { readonly chunks: number; readonly rows: number };
   /** Up to `count` chunks that are there, from a number on. */
   chunksFrom(number: number, count: number): readonly ChunkSummary[];
   /** Of the files of a chunk, by its number; undefined if the log has none. */
@@ -279,6 +281,17 @@ export async function openChunkIndex(
         if (removedVersion > version) entries.push(entryOf(key, stored, undefined));
       }
       return entries.sort((a, b) => a.chunkNumber - b.chunkNumber);
+    },
+
+    sizeAt(version) {
+      let [chunks, rows] = [0, 0];
+      for (const { value } of summaries.getRange({ end: chunksAt(version) + 1 })) {
+        const [, rowsOfChunk, , , , removedVersion = Number.POSITIVE_INFINITY] = value;
+        if (removedVersion <= version) continue;
+        chunks++;
+        rows += rowsOfChunk;
+      }
+      return { chunks, rows };
     },
 
     chunk: summaryOf,

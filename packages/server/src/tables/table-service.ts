@@ -3,6 +3,7 @@ import type { TableServiceV1Implementation, TableSummary } from '@tally/stubs';
 import { Status } from 'nice-grpc';
 import { type PagedList, pageStart, pageToken } from '../rpc/pages.js';
 import { badRequest, failure } from '../rpc/rich-errors.js';
+import { aggregateCall } from './aggregate-call.js';
 import type { TableState } from './catalog.js';
 import { columnTypes } from './column-types.js';
 import { checkTableName, existingTable, quoted } from './existing-table.js';
@@ -106,6 +107,8 @@ export function tableServiceV1(
           last === undefined || chunks.length <= size ? '' : pageToken(list, String(last.number)),
       };
     },
+
+    aggregate: aggregateCall(opening),
 
     async deleteChunk({ table: name, chunkId }) {
       const table = await existingTable(await opening, name);

@@ -89,6 +89,120 @@ export function columnTypeToJSON(object: ColumnType): string {
   }
 }
 
+/** A file of each chunk. */
+export enum FileFormat {
+  /** FILE_FORMAT_UNSPECIFIED - The Parquet files. */
+  FILE_FORMAT_UNSPECIFIED = 0,
+  /** FILE_FORMAT_CSV - The CSV files. */
+  FILE_FORMAT_CSV = 1,
+  /** FILE_FORMAT_PARQUET - The Parquet files. */
+  FILE_FORMAT_PARQUET = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function fileFormatFromJSON(object: any): FileFormat {
+  switch (object) {
+    case 0:
+    case "FILE_FORMAT_UNSPECIFIED":
+      return FileFormat.FILE_FORMAT_UNSPECIFIED;
+    case 1:
+    case "FILE_FORMAT_CSV":
+      return FileFormat.FILE_FORMAT_CSV;
+    case 2:
+    case "FILE_FORMAT_PARQUET":
+      return FileFormat.FILE_FORMAT_PARQUET;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return FileFormat.UNRECOGNIZED;
+  }
+}
+
+export function fileFormatToJSON(object: FileFormat): string {
+  switch (object) {
+    case FileFormat.FILE_FORMAT_UNSPECIFIED:
+      return "FILE_FORMAT_UNSPECIFIED";
+    case FileFormat.FILE_FORMAT_CSV:
+      return "FILE_FORMAT_CSV";
+    case FileFormat.FILE_FORMAT_PARQUET:
+      return "FILE_FORMAT_PARQUET";
+    case FileFormat.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** Something that is computed of all values of a column. */
+export enum AggregateFunction {
+  /** AGGREGATE_FUNCTION_UNSPECIFIED - Not a function. */
+  AGGREGATE_FUNCTION_UNSPECIFIED = 0,
+  /** AGGREGATE_FUNCTION_COUNT - How many values there are, nulls not counted. */
+  AGGREGATE_FUNCTION_COUNT = 1,
+  /** AGGREGATE_FUNCTION_NULLS - How many rows have no value, those of chunks without the column among them. */
+  AGGREGATE_FUNCTION_NULLS = 2,
+  /** AGGREGATE_FUNCTION_SUM - Their sum: exact for integers, however large; of doubles, rounded once at the end. */
+  AGGREGATE_FUNCTION_SUM = 3,
+  /** AGGREGATE_FUNCTION_MIN - The least. */
+  AGGREGATE_FUNCTION_MIN = 4,
+  /** AGGREGATE_FUNCTION_MAX - The greatest. */
+  AGGREGATE_FUNCTION_MAX = 5,
+  /** AGGREGATE_FUNCTION_MEAN - The sum divided by the count, rounded to a double once. */
+  AGGREGATE_FUNCTION_MEAN = 6,
+  UNRECOGNIZED = -1,
+}
+
+export function aggregateFunctionFromJSON(object: any): AggregateFunction {
+  switch (object) {
+    case 0:
+    case "AGGREGATE_FUNCTION_UNSPECIFIED":
+      return AggregateFunction.AGGREGATE_FUNCTION_UNSPECIFIED;
+    case 1:
+    case "AGGREGATE_FUNCTION_COUNT":
+      return AggregateFunction.AGGREGATE_FUNCTION_COUNT;
+    case 2:
+    case "AGGREGATE_FUNCTION_NULLS":
+      return AggregateFunction.AGGREGATE_FUNCTION_NULLS;
+    case 3:
+    case "AGGREGATE_FUNCTION_SUM":
+      return AggregateFunction.AGGREGATE_FUNCTION_SUM;
+    case 4:
+    case "AGGREGATE_FUNCTION_MIN":
+      return AggregateFunction.AGGREGATE_FUNCTION_MIN;
+    case 5:
+    case "AGGREGATE_FUNCTION_MAX":
+      return AggregateFunction.AGGREGATE_FUNCTION_MAX;
+    case 6:
+    case "AGGREGATE_FUNCTION_MEAN":
+      return AggregateFunction.AGGREGATE_FUNCTION_MEAN;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return AggregateFunction.UNRECOGNIZED;
+  }
+}
+
+export function aggregateFunctionToJSON(object: AggregateFunction): string {
+  switch (object) {
+    case AggregateFunction.AGGREGATE_FUNCTION_UNSPECIFIED:
+      return "AGGREGATE_FUNCTION_UNSPECIFIED";
+    case AggregateFunction.AGGREGATE_FUNCTION_COUNT:
+      return "AGGREGATE_FUNCTION_COUNT";
+    case AggregateFunction.AGGREGATE_FUNCTION_NULLS:
+      return "AGGREGATE_FUNCTION_NULLS";
+    case AggregateFunction.AGGREGATE_FUNCTION_SUM:
+      return "AGGREGATE_FUNCTION_SUM";
+    case AggregateFunction.AGGREGATE_FUNCTION_MIN:
+      return "AGGREGATE_FUNCTION_MIN";
+    case AggregateFunction.AGGREGATE_FUNCTION_MAX:
+      return "AGGREGATE_FUNCTION_MAX";
+    case AggregateFunction.AGGREGATE_FUNCTION_MEAN:
+      return "AGGREGATE_FUNCTION_MEAN";
+    case AggregateFunction.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** A piece of a CSV file. */
 export interface UploadRequest {
   /**
@@ -293,6 +407,95 @@ export interface DeleteChunkRequest {
 export interface DeleteChunkResponse {
   /** The version of the table that does not have it any more. */
   version: bigint;
+}
+
+/** What to compute. */
+export interface AggregateRequest {
+  /** The table's name; empty: the default table. */
+  table: string;
+  /** The columns' names, 1 to 1,000. Fails with NOT_FOUND if the table has no such column. */
+  columns: string[];
+  /**
+   * What to compute of each; none: all that there is. Of a column that holds other than integers and
+   * doubles that is COUNT and NULLS, and the others fail with INVALID_ARGUMENT.
+   */
+  functions: AggregateFunction[];
+  /** Which files to read. */
+  format: FileFormat;
+  /** The version of the table to look at; absent: the latest. */
+  version?: bigint | undefined;
+}
+
+/** How far a call is, or its result. */
+export interface AggregateResponse {
+  /** How far it is. */
+  progress?:
+    | Progress
+    | undefined;
+  /** The result: the last message. */
+  result?: AggregateResult | undefined;
+}
+
+/** How far a call is. */
+export interface Progress {
+  /** Chunks that are done, of each column. */
+  chunksDone: bigint;
+  /** Chunks in all, of each column. */
+  chunks: bigint;
+  /** Bytes that were read. */
+  bytesRead: bigint;
+}
+
+/** What was computed. */
+export interface AggregateResult {
+  /** The version of the table that was looked at; absent if nothing was ever uploaded. */
+  version?:
+    | bigint
+    | undefined;
+  /** In the order of the request. */
+  columns: ColumnAggregates[];
+}
+
+/** What was computed of one column; functions that were not asked for are absent. */
+export interface ColumnAggregates {
+  /** Its name. */
+  column: string;
+  /** How many values there are. */
+  count?:
+    | bigint
+    | undefined;
+  /** How many rows have none. */
+  nulls?:
+    | bigint
+    | undefined;
+  /** The sum; absent if there are no values. */
+  sum?:
+    | NumericValue
+    | undefined;
+  /** The least; absent if there are no values. */
+  min?:
+    | NumericValue
+    | undefined;
+  /** The greatest; absent if there are no values. */
+  max?:
+    | NumericValue
+    | undefined;
+  /** The mean; absent if there are no values. */
+  mean?: number | undefined;
+}
+
+/** A number as exactly as its column has it. */
+export interface NumericValue {
+  /** An integer within int64. */
+  int64Value?:
+    | bigint
+    | undefined;
+  /** An integer beyond it, in decimal. */
+  decimalValue?:
+    | string
+    | undefined;
+  /** A double. */
+  doubleValue?: number | undefined;
 }
 
 function createBaseUploadRequest(): UploadRequest {
@@ -2189,6 +2392,754 @@ export const DeleteChunkResponse: MessageFns<DeleteChunkResponse> = {
   },
 };
 
+function createBaseAggregateRequest(): AggregateRequest {
+  return { table: "", columns: [], functions: [], format: 0, version: undefined };
+}
+
+export const AggregateRequest: MessageFns<AggregateRequest> = {
+  encode(message: AggregateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    for (const v of message.columns) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.functions.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.functions) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.format !== 0) {
+      writer.uint32(32).int32(message.format);
+    }
+    if (message.version !== undefined) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(40).int64(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AggregateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAggregateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.columns.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.functions.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.functions.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.format = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AggregateRequest {
+    return {
+      table: isSet(object.table) ? globalThis.String(object.table) : "",
+      columns: globalThis.Array.isArray(object?.columns) ? object.columns.map((e: any) => globalThis.String(e)) : [],
+      functions: globalThis.Array.isArray(object?.functions)
+        ? object.functions.map((e: any) => aggregateFunctionFromJSON(e))
+        : [],
+      format: isSet(object.format) ? fileFormatFromJSON(object.format) : 0,
+      version: isSet(object.version) ? BigInt(object.version) : undefined,
+    };
+  },
+
+  toJSON(message: AggregateRequest): unknown {
+    const obj: any = {};
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    if (message.columns?.length) {
+      obj.columns = message.columns;
+    }
+    if (message.functions?.length) {
+      obj.functions = message.functions.map((e) => aggregateFunctionToJSON(e));
+    }
+    if (message.format !== 0) {
+      obj.format = fileFormatToJSON(message.format);
+    }
+    if (message.version !== undefined) {
+      obj.version = message.version.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AggregateRequest>): AggregateRequest {
+    return AggregateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AggregateRequest>): AggregateRequest {
+    const message = createBaseAggregateRequest();
+    message.table = object.table ?? "";
+    message.columns = object.columns?.map((e) => e) || [];
+    message.functions = object.functions?.map((e) => e) || [];
+    message.format = object.format ?? 0;
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : undefined;
+    return message;
+  },
+};
+
+function createBaseAggregateResponse(): AggregateResponse {
+  return { progress: undefined, result: undefined };
+}
+
+export const AggregateResponse: MessageFns<AggregateResponse> = {
+  encode(message: AggregateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.progress !== undefined) {
+      Progress.encode(message.progress, writer.uint32(10).fork()).join();
+    }
+    if (message.result !== undefined) {
+      AggregateResult.encode(message.result, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AggregateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAggregateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.progress = Progress.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.result = AggregateResult.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AggregateResponse {
+    return {
+      progress: isSet(object.progress) ? Progress.fromJSON(object.progress) : undefined,
+      result: isSet(object.result) ? AggregateResult.fromJSON(object.result) : undefined,
+    };
+  },
+
+  toJSON(message: AggregateResponse): unknown {
+    const obj: any = {};
+    if (message.progress !== undefined) {
+      obj.progress = Progress.toJSON(message.progress);
+    }
+    if (message.result !== undefined) {
+      obj.result = AggregateResult.toJSON(message.result);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AggregateResponse>): AggregateResponse {
+    return AggregateResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AggregateResponse>): AggregateResponse {
+    const message = createBaseAggregateResponse();
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? Progress.fromPartial(object.progress)
+      : undefined;
+    message.result = (object.result !== undefined && object.result !== null)
+      ? AggregateResult.fromPartial(object.result)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseProgress(): Progress {
+  return { chunksDone: 0n, chunks: 0n, bytesRead: 0n };
+}
+
+export const Progress: MessageFns<Progress> = {
+  encode(message: Progress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.chunksDone !== 0n) {
+      if (BigInt.asIntN(64, message.chunksDone) !== message.chunksDone) {
+        throw new globalThis.Error("value provided for field message.chunksDone of type int64 too large");
+      }
+      writer.uint32(8).int64(message.chunksDone);
+    }
+    if (message.chunks !== 0n) {
+      if (BigInt.asIntN(64, message.chunks) !== message.chunks) {
+        throw new globalThis.Error("value provided for field message.chunks of type int64 too large");
+      }
+      writer.uint32(16).int64(message.chunks);
+    }
+    if (message.bytesRead !== 0n) {
+      if (BigInt.asIntN(64, message.bytesRead) !== message.bytesRead) {
+        throw new globalThis.Error("value provided for field message.bytesRead of type int64 too large");
+      }
+      writer.uint32(24).int64(message.bytesRead);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Progress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.chunksDone = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.chunks = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytesRead = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Progress {
+    return {
+      chunksDone: isSet(object.chunksDone)
+        ? BigInt(object.chunksDone)
+        : isSet(object.chunks_done)
+        ? BigInt(object.chunks_done)
+        : 0n,
+      chunks: isSet(object.chunks) ? BigInt(object.chunks) : 0n,
+      bytesRead: isSet(object.bytesRead)
+        ? BigInt(object.bytesRead)
+        : isSet(object.bytes_read)
+        ? BigInt(object.bytes_read)
+        : 0n,
+    };
+  },
+
+  toJSON(message: Progress): unknown {
+    const obj: any = {};
+    if (message.chunksDone !== 0n) {
+      obj.chunksDone = message.chunksDone.toString();
+    }
+    if (message.chunks !== 0n) {
+      obj.chunks = message.chunks.toString();
+    }
+    if (message.bytesRead !== 0n) {
+      obj.bytesRead = message.bytesRead.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Progress>): Progress {
+    return Progress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Progress>): Progress {
+    const message = createBaseProgress();
+    message.chunksDone = (object.chunksDone !== undefined && object.chunksDone !== null)
+      ? BigInt(object.chunksDone)
+      : 0n;
+    message.chunks = (object.chunks !== undefined && object.chunks !== null) ? BigInt(object.chunks) : 0n;
+    message.bytesRead = (object.bytesRead !== undefined && object.bytesRead !== null) ? BigInt(object.bytesRead) : 0n;
+    return message;
+  },
+};
+
+function createBaseAggregateResult(): AggregateResult {
+  return { version: undefined, columns: [] };
+}
+
+export const AggregateResult: MessageFns<AggregateResult> = {
+  encode(message: AggregateResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== undefined) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(8).int64(message.version);
+    }
+    for (const v of message.columns) {
+      ColumnAggregates.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AggregateResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAggregateResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.columns.push(ColumnAggregates.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AggregateResult {
+    return {
+      version: isSet(object.version) ? BigInt(object.version) : undefined,
+      columns: globalThis.Array.isArray(object?.columns)
+        ? object.columns.map((e: any) => ColumnAggregates.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: AggregateResult): unknown {
+    const obj: any = {};
+    if (message.version !== undefined) {
+      obj.version = message.version.toString();
+    }
+    if (message.columns?.length) {
+      obj.columns = message.columns.map((e) => ColumnAggregates.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AggregateResult>): AggregateResult {
+    return AggregateResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AggregateResult>): AggregateResult {
+    const message = createBaseAggregateResult();
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : undefined;
+    message.columns = object.columns?.map((e) => ColumnAggregates.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseColumnAggregates(): ColumnAggregates {
+  return {
+    column: "",
+    count: undefined,
+    nulls: undefined,
+    sum: undefined,
+    min: undefined,
+    max: undefined,
+    mean: undefined,
+  };
+}
+
+export const ColumnAggregates: MessageFns<ColumnAggregates> = {
+  encode(message: ColumnAggregates, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.column !== "") {
+      writer.uint32(10).string(message.column);
+    }
+    if (message.count !== undefined) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(16).int64(message.count);
+    }
+    if (message.nulls !== undefined) {
+      if (BigInt.asIntN(64, message.nulls) !== message.nulls) {
+        throw new globalThis.Error("value provided for field message.nulls of type int64 too large");
+      }
+      writer.uint32(24).int64(message.nulls);
+    }
+    if (message.sum !== undefined) {
+      NumericValue.encode(message.sum, writer.uint32(34).fork()).join();
+    }
+    if (message.min !== undefined) {
+      NumericValue.encode(message.min, writer.uint32(42).fork()).join();
+    }
+    if (message.max !== undefined) {
+      NumericValue.encode(message.max, writer.uint32(50).fork()).join();
+    }
+    if (message.mean !== undefined) {
+      writer.uint32(57).double(message.mean);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ColumnAggregates {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseColumnAggregates();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.column = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.nulls = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sum = NumericValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.min = NumericValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.max = NumericValue.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.mean = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ColumnAggregates {
+    return {
+      column: isSet(object.column) ? globalThis.String(object.column) : "",
+      count: isSet(object.count) ? BigInt(object.count) : undefined,
+      nulls: isSet(object.nulls) ? BigInt(object.nulls) : undefined,
+      sum: isSet(object.sum) ? NumericValue.fromJSON(object.sum) : undefined,
+      min: isSet(object.min) ? NumericValue.fromJSON(object.min) : undefined,
+      max: isSet(object.max) ? NumericValue.fromJSON(object.max) : undefined,
+      mean: isSet(object.mean) ? globalThis.Number(object.mean) : undefined,
+    };
+  },
+
+  toJSON(message: ColumnAggregates): unknown {
+    const obj: any = {};
+    if (message.column !== "") {
+      obj.column = message.column;
+    }
+    if (message.count !== undefined) {
+      obj.count = message.count.toString();
+    }
+    if (message.nulls !== undefined) {
+      obj.nulls = message.nulls.toString();
+    }
+    if (message.sum !== undefined) {
+      obj.sum = NumericValue.toJSON(message.sum);
+    }
+    if (message.min !== undefined) {
+      obj.min = NumericValue.toJSON(message.min);
+    }
+    if (message.max !== undefined) {
+      obj.max = NumericValue.toJSON(message.max);
+    }
+    if (message.mean !== undefined) {
+      obj.mean = floatToJson(message.mean);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ColumnAggregates>): ColumnAggregates {
+    return ColumnAggregates.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ColumnAggregates>): ColumnAggregates {
+    const message = createBaseColumnAggregates();
+    message.column = object.column ?? "";
+    message.count = (object.count !== undefined && object.count !== null) ? BigInt(object.count) : undefined;
+    message.nulls = (object.nulls !== undefined && object.nulls !== null) ? BigInt(object.nulls) : undefined;
+    message.sum = (object.sum !== undefined && object.sum !== null) ? NumericValue.fromPartial(object.sum) : undefined;
+    message.min = (object.min !== undefined && object.min !== null) ? NumericValue.fromPartial(object.min) : undefined;
+    message.max = (object.max !== undefined && object.max !== null) ? NumericValue.fromPartial(object.max) : undefined;
+    message.mean = object.mean ?? undefined;
+    return message;
+  },
+};
+
+function createBaseNumericValue(): NumericValue {
+  return { int64Value: undefined, decimalValue: undefined, doubleValue: undefined };
+}
+
+export const NumericValue: MessageFns<NumericValue> = {
+  encode(message: NumericValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.int64Value !== undefined) {
+      if (BigInt.asIntN(64, message.int64Value) !== message.int64Value) {
+        throw new globalThis.Error("value provided for field message.int64Value of type int64 too large");
+      }
+      writer.uint32(8).int64(message.int64Value);
+    }
+    if (message.decimalValue !== undefined) {
+      writer.uint32(18).string(message.decimalValue);
+    }
+    if (message.doubleValue !== undefined) {
+      writer.uint32(25).double(message.doubleValue);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NumericValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNumericValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.int64Value = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.decimalValue = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.doubleValue = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NumericValue {
+    return {
+      int64Value: isSet(object.int64Value)
+        ? BigInt(object.int64Value)
+        : isSet(object.int64_value)
+        ? BigInt(object.int64_value)
+        : undefined,
+      decimalValue: isSet(object.decimalValue)
+        ? globalThis.String(object.decimalValue)
+        : isSet(object.decimal_value)
+        ? globalThis.String(object.decimal_value)
+        : undefined,
+      doubleValue: isSet(object.doubleValue)
+        ? globalThis.Number(object.doubleValue)
+        : isSet(object.double_value)
+        ? globalThis.Number(object.double_value)
+        : undefined,
+    };
+  },
+
+  toJSON(message: NumericValue): unknown {
+    const obj: any = {};
+    if (message.int64Value !== undefined) {
+      obj.int64Value = message.int64Value.toString();
+    }
+    if (message.decimalValue !== undefined) {
+      obj.decimalValue = message.decimalValue;
+    }
+    if (message.doubleValue !== undefined) {
+      obj.doubleValue = floatToJson(message.doubleValue);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NumericValue>): NumericValue {
+    return NumericValue.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NumericValue>): NumericValue {
+    const message = createBaseNumericValue();
+    message.int64Value = (object.int64Value !== undefined && object.int64Value !== null)
+      ? BigInt(object.int64Value)
+      : undefined;
+    message.decimalValue = object.decimalValue ?? undefined;
+    message.doubleValue = object.doubleValue ?? undefined;
+    return message;
+  },
+};
+
 /**
  * Tables of CSV files. The table called `default` is always there, and is the one that the frozen
  * service Table serves.
@@ -2268,6 +3219,20 @@ export const TableServiceDefinition = {
       options: {},
     },
     /**
+     * Counts, sums, and finds the least, the greatest and the mean of columns, in one pass of each.
+     *
+     * A call that takes long tells how far it is; the last message of the stream is the result. It
+     * sees the table as of one version.
+     */
+    aggregate: {
+      name: "Aggregate",
+      requestType: AggregateRequest as typeof AggregateRequest,
+      requestStream: false,
+      responseType: AggregateResponse as typeof AggregateResponse,
+      responseStream: true,
+      options: {},
+    },
+    /**
      * Adds one CSV file of any size to a table, sent in pieces.
      *
      * The answer comes when the client has ended its side of the stream, and is the one that
@@ -2329,6 +3294,16 @@ export interface TableServiceImplementation<CallContextExt = {}> {
     context: CallContext & CallContextExt,
   ): Promise<DeepPartial<DeleteChunkResponse>>;
   /**
+   * Counts, sums, and finds the least, the greatest and the mean of columns, in one pass of each.
+   *
+   * A call that takes long tells how far it is; the last message of the stream is the result. It
+   * sees the table as of one version.
+   */
+  aggregate(
+    request: AggregateRequest,
+    context: CallContext & CallContextExt,
+  ): ServerStreamingMethodResult<DeepPartial<AggregateResponse>>;
+  /**
    * Adds one CSV file of any size to a table, sent in pieces.
    *
    * The answer comes when the client has ended its side of the stream, and is the one that
@@ -2385,6 +3360,16 @@ export interface TableServiceClient<CallOptionsExt = {}> {
     options?: CallOptions & CallOptionsExt,
   ): Promise<DeleteChunkResponse>;
   /**
+   * Counts, sums, and finds the least, the greatest and the mean of columns, in one pass of each.
+   *
+   * A call that takes long tells how far it is; the last message of the stream is the result. It
+   * sees the table as of one version.
+   */
+  aggregate(
+    request: DeepPartial<AggregateRequest>,
+    options?: CallOptions & CallOptionsExt,
+  ): AsyncIterable<AggregateResponse>;
+  /**
    * Adds one CSV file of any size to a table, sent in pieces.
    *
    * The answer comes when the client has ended its side of the stream, and is the one that
@@ -2429,6 +3414,10 @@ function base64FromBytes(arr: Uint8Array): string {
   }
 }
 
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
+
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
 export type DeepPartial<T> = T extends bigint ? string | number | bigint
@@ -2440,6 +3429,8 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;
 }
+
+export type ServerStreamingMethodResult<Response> = { [Symbol.asyncIterator](): AsyncIterator<Response, void> };
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
