@@ -7,7 +7,6 @@ import { gzipSync } from 'node:zlib';
 import { FactRequest } from '@tally/stubs';
 import { Status } from 'nice-grpc';
 import { describe, expect, test } from 'vitest';
-import type { LaunchedServer } from '../dist/launch.js';
 import {
   framed,
   openCall,
@@ -20,15 +19,12 @@ import {
 import {
   connect,
   eventually,
-  fewThreads,
-  withServer as withAnyServer,
+  type TestServer,
   withFolder,
+  withProcess,
+  withServer,
 } from './server.js';
 import { keep, piecesOf, sumOf, upload } from './table-calls.js';
-
-/** One that starts with little work: there are many here, and none does much. */
-const withServer: typeof withAnyServer = (options, work) =>
-  withAnyServer({ ...options, args: [...fewThreads, ...(options.args ?? [])] }, work);
 
 const uploadPath = '/Table/Upload';
 const streamPath = '/tally.v1.TableService/Upload';
@@ -60,7 +56,7 @@ const refusal = (sentence: RegExp) => ({
 });
 
 async function withSession<T>(
-  server: LaunchedServer,
+  server: TestServer,
   work: (session: ClientHttp2Session) => Promise<T>,
 ): Promise<T> {
   const session = await openSession(server);
@@ -211,7 +207,7 @@ describe('what a call has reserved is given back', () => {
       const gate = path.join(folder, 'gate');
       const preload = new URL('./hold-spool.mjs', import.meta.url).href;
       const env = { NODE_OPTIONS: `--import ${preload}`, HELD_GATE: gate };
-      await withServer({ args: roomFor(1, 0), env }, async (server, { numbers }) => {
+      await withProcess({ args: roomFor(1, 0), env }, async (server, { numbers }) => {
         await writeFile(gate, '');
         const session = await openSession(server);
         const held = openCall(session, uploadPath);
