@@ -9,5 +9,7 @@ export default defineConfig({
     maxWorkers: 2,
     // No file changes what another one imports: each loads its modules once for all.
     isolate: false,
+    // Servers that start in half the time: none of them has to be fast.
+    env: { TALLY_TABLE_THREADS: '2', TALLY_FACTORIAL_THREADS: '1' },
   },
 });

@@ -9,5 +9,7 @@ export default defineConfig({
     maxWorkers: 2,
     // No file changes what another one imports: each loads its modules once for all.
     isolate: false,
+    // Servers log what tests have them refuse.
+    silent: 'passed-only',
   },
 });

@@ -101,6 +101,9 @@ async function isTreePage(
   return isNode && header.readBigUInt64LE(0) === page;
 }
 
+/** Where a new file is made: it is there as long as the file has no name. */
+export const lmdbStaging = (folder: string) => path.join(folder, 'new');
+
 /**
  * Makes the folder and the files of an LMDB environment if they are missing; call it before LMDB
  * opens them, with the data folder locked.
@@ -112,7 +115,7 @@ export async function makeLmdbFiles(folder: string, sync: boolean): Promise<void
   await allocateLockFile(path.join(folder, 'lock.mdb'));
   const file = lmdbDataFile(folder);
   if ((await stat(file).catch(() => undefined)) !== undefined) return;
-  const staging = path.join(folder, 'new');
+  const staging = lmdbStaging(folder);
   await rm(staging, { recursive: true, force: true });
   await open({ path: staging, overlappingSync: false }).close();
   if (sync) await syncPath(lmdbDataFile(staging));

@@ -1,4 +1,4 @@
-import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** The heap of a thread of any pool: small, as what is large is read into buffers outside it. */
@@ -9,7 +9,7 @@ export const threadHeap = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb:
  * after hours: a dozen threads would seem to leak 300 MB. A busy thread gets there in seconds,
  * and is left to V8.
  */
-const garbageBytesMax = 2 * 1024 * 1024;
+const garbageBytesMax = 512 * 1024;
 const collectMsMin = 10_000;
 
 setFlagsFromString('--expose-gc');
@@ -17,13 +17,15 @@ const collect = runInNewContext('gc') as () => void;
 
 let kept = { bytes: usedBytes(), atMs: performance.now() };
 
+/** Without what is young, which V8 looks after. */
 function usedBytes(): number {
-  return getHeapStatistics().used_heap_size;
+  const old = getHeapSpaceStatistics().filter(({ space_name: name }) => !/^new_/.test(name));
+  return old.reduce((sum, { space_used_size: bytes }) => sum + bytes, 0);
 }
 
 function collectGarbage(): void {
-  if (usedBytes() - kept.bytes <= garbageBytesMax) return;
   if (performance.now() - kept.atMs < collectMsMin) return;
+  if (usedBytes() - kept.bytes <= garbageBytesMax) return;
   collect();
   kept = { bytes: usedBytes(), atMs: performance.now() };
 }

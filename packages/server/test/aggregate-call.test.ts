@@ -1,10 +1,10 @@
 import { AggregateFunction, type AggregateResponse, FileFormat } from '@tally/stubs';
 import { Status } from 'nice-grpc';
 import { describe, expect, test } from 'vitest';
-import { fewThreads, sharedServer } from './server.js';
+import { sharedServer } from './server.js';
 import { piecesOf } from './table-calls.js';
 
-const shared = sharedServer({ args: fewThreads });
+const shared = sharedServer();
 const service = () => shared.connection.streamed;
 
 const { AGGREGATE_FUNCTION_COUNT: COUNT, AGGREGATE_FUNCTION_SUM: SUM } = AggregateFunction;

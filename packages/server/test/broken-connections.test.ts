@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { connect as connectTcp } from 'node:net';
 import { expect, test } from 'vitest';
-import { connect, eventually, withServer } from './server.js';
+import { connect, eventually, withProcess } from './server.js';
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0';
 
@@ -13,7 +13,7 @@ const brokenFrames: Readonly<Record<string, string>> = {
 };
 
 test('connections that have broken HTTP/2 are closed, and no others', () =>
-  withServer({ args: ['--ping-ms', '100', '--ping-timeout-ms', '2000'] }, async (server, held) => {
+  withProcess({ args: ['--ping-ms', '100', '--ping-timeout-ms', '2000'] }, async (server, held) => {
     const openFiles = async () => (await readdir(`/proc/${server.process.pid}/fd`)).length;
     await held.numbers.setNum({ key: 'held', value: 5n });
     const before = await openFiles();

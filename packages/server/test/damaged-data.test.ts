@@ -15,7 +15,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchServer } from '../dist/launch.js';
 import { lmdbFault } from '../src/lmdb-file.js';
-import { fewThreads, withFolder, withServer } from './server.js';
+import { lessWork, withFolder, withProcess, withServer } from './server.js';
 import { keep, sumIn, sumOf } from './table-calls.js';
 import { commitPath, tableFolders } from './table-files.js';
 
@@ -34,7 +34,7 @@ async function overwrite(file: string, position: number, bytes: Buffer): Promise
 let sound: string;
 beforeAll(async () => {
   sound = await mkdtemp(path.join(tmpdir(), 'tally-test-'));
-  await withServer({ dataDir: sound, args: fewThreads }, async (_server, { numbers, table }) => {
+  await withServer({ dataDir: sound }, async (_server, { numbers, table }) => {
     for (let i = 0; i < 100; i++) await numbers.setNum({ key: `key ${i}`, value: 1n });
     await keep(table, 'x\n1\n', 'x\n20\n');
   });
@@ -50,7 +50,7 @@ const withData = (work: (dataDir: string) => Promise<void>) =>
 
 /** What a server says that refuses to start. */
 async function refusal(dataDir: string): Promise<string> {
-  const error = await launchServer({ dataDir, args: fewThreads }).then(
+  const error = await launchServer({ dataDir, args: lessWork }).then(
     async (server) => {
       await server.stop();
       throw new Error('it started');
@@ -151,7 +151,7 @@ test('a damaged index is made anew from the log, which is logged', () =>
   withData(async (dataDir) => {
     const file = indexFile(dataDir);
     await truncate(file, 3 * 4096);
-    await withServer({ dataDir, args: fewThreads }, async (server, { table }) => {
+    await withProcess({ dataDir }, async (server, { table }) => {
       expect(server.output()).toMatch(
         /^The table's index was damaged and is made anew from the log: of \S+data\.mdb, it has /m,
       );
@@ -179,7 +179,7 @@ const unreadable = [
 test.each(unreadable)('a log entry that $what stops the table, which is logged', ({ spoil, why }) =>
   withData(async (dataDir) => {
     await spoil(commitPath(dataDir, 1));
-    await withServer({ dataDir, args: fewThreads }, async (server, { table, numbers }) => {
+    await withProcess({ dataDir }, async (server, { table, numbers }) => {
       const sentence = `able is stopped: the table's log (_delta_log/${'1'.padStart(20, '0')}.json) ${why}`;
       expect(server.output()).toContain(`The t${sentence}`);
       expect(await sumIn(table, 'x', 'csv')).toContain(`the t${sentence}`);
@@ -209,7 +209,7 @@ test('what others have put into tmp stays there, which is logged', () =>
     await mkdir(path.join(spool, 'thesis'));
     await writeFile(path.join(spool, 'thesis', '1.txt'), 'mine');
     await writeFile(path.join(spool, '00000000-0000-4000-8000-000000000000.csv'), 'of a crash');
-    await withServer({ dataDir, args: fewThreads }, async (server) => {
+    await withProcess({ dataDir }, async (server) => {
       expect(server.output()).toContain(
         `${spool} holds thesis, which Tally did not make: it stays there.`,
       );

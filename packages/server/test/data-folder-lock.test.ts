@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { launchServer } from '../dist/launch.js';
-import { endWith, withFolder, withServer } from './server.js';
+import { endWith, withFolder, withProcess, withServer } from './server.js';
 
 const numbersOnly = ['--services', 'numbers'];
 
@@ -13,7 +13,7 @@ const inUse = (dataDir: string, pid: number | undefined) =>
 test('a second server on a data folder is told whose it is, and the first goes on', () =>
   withFolder(async (folder) => {
     const dataDir = path.join(folder, 'data');
-    await withServer({ dataDir, args: numbersOnly }, async (first, { numbers }) => {
+    await withProcess({ dataDir, args: numbersOnly }, async (first, { numbers }) => {
       await numbers.setNum({ key: 'a', value: 5n });
       const { since } = JSON.parse(await readFile(path.join(dataDir, 'lock'), 'utf8'));
       await expect(launchServer({ dataDir, args: numbersOnly })).rejects.toThrow(
@@ -35,7 +35,7 @@ test('after SIGKILL the next server starts at once, whatever the file says of it
     expect(JSON.parse(await readFile(lock, 'utf8')).pid).toBe(first.process.pid);
     // As if the process id had been given again, to one that runs: as in a new container.
     await writeFile(lock, JSON.stringify({ pid: process.pid, host: hostname(), since: 'now' }));
-    await withServer({ dataDir, args: numbersOnly }, async (second, { numbers }) => {
+    await withProcess({ dataDir, args: numbersOnly }, async (second, { numbers }) => {
       expect(JSON.parse(await readFile(lock, 'utf8')).pid).toBe(second.process.pid);
       expect(await numbers.setNum({ key: 'a', value: 1n })).toEqual({ total: 1n });
     });

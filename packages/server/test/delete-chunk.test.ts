@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Status } from 'nice-grpc';
 import { describe, expect, test } from 'vitest';
 import { verifyDataFolder } from '../dist/verify/verify.js';
-import { endWith, fewThreads, sharedServer, withFolder, withServer } from './server.js';
+import { endWith, sharedServer, withFolder, withProcess, withServer } from './server.js';
 import { keep, piecesOf, sumOf } from './table-calls.js';
 import { tableFolders } from './table-files.js';
 
@@ -12,7 +12,7 @@ const idsIn = async (streamed: TableServiceClient) =>
   (await streamed.listChunks({})).chunks.map(({ chunkId }) => chunkId);
 
 describe('a chunk that is deleted', () => {
-  const shared = sharedServer({ args: fewThreads });
+  const shared = sharedServer({});
 
   test('is in no sum, no list and no count any more', async () => {
     const { table, streamed } = shared.connection;
@@ -64,7 +64,7 @@ describe('a chunk that is deleted', () => {
 
 test('deletions are there after a kill, also in an index that is made anew, and verify agrees', () =>
   withFolder(async (dataDir) => {
-    await withServer({ dataDir, args: fewThreads }, async (server, { table, streamed }) => {
+    await withProcess({ dataDir }, async (server, { table, streamed }) => {
       for (const n of [1, 10, 100, 1000]) await keep(table, `x\n${n}\n`);
       const [first = '', , third = ''] = await idsIn(streamed);
       await streamed.deleteChunk({ chunkId: first });
@@ -73,7 +73,7 @@ test('deletions are there after a kill, also in an index that is made anew, and 
     });
     for (const isMadeAnew of [false, true]) {
       if (isMadeAnew) await rm(tableFolders(dataDir).index, { recursive: true });
-      await withServer({ dataDir, args: fewThreads }, async (_server, { table, streamed }) => {
+      await withServer({ dataDir }, async (_server, { table, streamed }) => {
         expect(await sumOf(table, 'x')).toBe(1010n);
         expect(await idsIn(streamed)).toHaveLength(2);
         expect((await streamed.describeTable({})).summary).toMatchObject({ rows: 2n, chunks: 2n });
@@ -83,7 +83,7 @@ test('deletions are there after a kill, also in an index that is made anew, and 
   }));
 
 test('any uploads and deletions leave what a model of them says', () =>
-  withServer({ args: fewThreads }, async (_server, { table, streamed }) => {
+  withServer({}, async (_server, { table, streamed }) => {
     const step = fc.oneof(fc.integer(), fc.record({ deleted: fc.nat() }));
     const model: { chunkId: string; value: number }[] = [];
     await fc.assert(

@@ -13,7 +13,7 @@ import type { NumStoreClient } from '@tally/stubs';
 import { type ClientError, Status } from 'nice-grpc';
 import { describe, expect, test } from 'vitest';
 import { launchServer } from '../dist/launch.js';
-import { connect, endWith, fewThreads, withFolder, withServer } from './server.js';
+import { connect, endWith, withFolder, withProcess, withServer } from './server.js';
 import { keep, piecesOf, sumOf, upload } from './table-calls.js';
 
 /** A small file system of its own, which can be filled. */
@@ -82,43 +82,40 @@ describe.skipIf(!canMount)(canMount ? title : `${title} (skipped: mounting is no
     'writes are refused and reads go on, until there is room again (--durability %s)',
     (durability) =>
       withSmallDisk(({ dataDir, fill, makeRoom }) =>
-        withServer(
-          { dataDir, args: ['--durability', durability, ...fewThreads] },
-          async (_server, connection) => {
-            const { numbers, table, streamed } = connection;
-            await numbers.setNum({ key: 'n', value: 5n });
-            await keep(table, 'x\n1\n');
-            fill();
+        withServer({ dataDir, args: ['--durability', durability] }, async (_server, connection) => {
+          const { numbers, table, streamed } = connection;
+          await numbers.setNum({ key: 'n', value: 5n });
+          await keep(table, 'x\n1\n');
+          fill();
 
-            const { sets, error } = await setUntilRefused(numbers);
-            expect(error).toMatchObject({ code: Status.RESOURCE_EXHAUSTED, details: full });
-            expect(await upload(table, 'x\n20\n')).toBe(full);
-            // The first is complete when it is refused, the second is not.
-            for (const bytes of [100_000, 2_000_000]) {
-              const pieces = piecesOf('x\n'.padEnd(bytes, '300\n'), 50_000);
-              expect((await streamed.upload(pieces)).error).toBe(full);
-            }
-            expect(await numbers.fact({ key: 'n' })).toMatchObject({ value: 120n, error: '' });
-            expect(await sumOf(table, 'x')).toBe(1n);
+          const { sets, error } = await setUntilRefused(numbers);
+          expect(error).toMatchObject({ code: Status.RESOURCE_EXHAUSTED, details: full });
+          expect(await upload(table, 'x\n20\n')).toBe(full);
+          // The first is complete when it is refused, the second is not.
+          for (const bytes of [100_000, 2_000_000]) {
+            const pieces = piecesOf('x\n'.padEnd(bytes, '300\n'), 50_000);
+            expect((await streamed.upload(pieces)).error).toBe(full);
+          }
+          expect(await numbers.fact({ key: 'n' })).toMatchObject({ value: 120n, error: '' });
+          expect(await sumOf(table, 'x')).toBe(1n);
 
-            makeRoom();
-            expect(await numbers.setNum({ key: 'm', value: 10n })).toEqual({ total: 15n + sets });
-            await keep(table, 'x\n4000\n');
-            expect(await sumOf(table, 'x')).toBe(4001n);
-          },
-        ),
+          makeRoom();
+          expect(await numbers.setNum({ key: 'm', value: 10n })).toEqual({ total: 15n + sets });
+          await keep(table, 'x\n4000\n');
+          expect(await sumOf(table, 'x')).toBe(4001n);
+        }),
       ),
   );
 
   test('a server that was killed starts again, for reading', () =>
     withSmallDisk(async ({ dataDir, fill, makeRoom }) => {
-      await withServer({ dataDir, args: fewThreads }, async (server, { numbers, table }) => {
+      await withProcess({ dataDir }, async (server, { numbers, table }) => {
         await numbers.setNum({ key: 'n', value: 5n });
         await keep(table, 'x\n1\n');
         fill();
         await endWith(server, 'SIGKILL');
       });
-      await withServer({ dataDir, args: fewThreads }, async (server, { table }) => {
+      await withServer({ dataDir }, async (server, { table }) => {
         const { numbers, close } = connect(server);
         expect(await numbers.fact({ key: 'n' })).toMatchObject({ value: 120n, error: '' });
         expect(await sumOf(table, 'x')).toBe(1n);
@@ -188,7 +185,7 @@ async function withFailingDisk(
 test('on a disk that turns read-only writes are refused and reads go on', async (context) => {
   const readOnly = 'the disk of the server is read-only; nothing was changed';
   const ran = await withFailingDisk((dataDir, fail) =>
-    withServer({ dataDir, args: fewThreads }, async (_server, { numbers, table, streamed }) => {
+    withServer({ dataDir }, async (_server, { numbers, table, streamed }) => {
       await numbers.setNum({ key: 'n', value: 5n });
       await keep(table, 'x\n1\n');
       fail();

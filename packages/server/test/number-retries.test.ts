@@ -3,7 +3,14 @@ import { open } from 'lmdb';
 import { describe, expect, test } from 'vitest';
 import { badKeys, dyingBeforeReply, keyed } from './keyed-calls.js';
 import { failureOf } from './rich-errors.js';
-import { type Connection, endWith, sharedServer, withFolder, withServer } from './server.js';
+import {
+  type Connection,
+  endWith,
+  sharedServer,
+  withFolder,
+  withProcess,
+  withServer,
+} from './server.js';
 
 const int64Max = 2n ** 63n - 1n;
 const args = ['--services', 'numbers', '--warmup-calls', '0'];
@@ -161,10 +168,10 @@ test.each(['add', 'delete', 'batch'])(
         await numberService.setNumber({ key: 'd', value: 9n });
       });
       const dying = { dataDir, args, nodeArgs: dyingBeforeReply };
-      await withServer(dying, async (_server, connection) => {
+      await withProcess(dying, async (_server, connection) => {
         await expect(send(connection)).rejects.toThrow(/UNAVAILABLE/);
       });
-      await withServer({ dataDir, args }, async (server, connection) => {
+      await withProcess({ dataDir, args }, async (server, connection) => {
         await connection.numberService.setNumber({ key: 'd', value: 50n });
         const values = [int64Max - 1000n, int64Max - 1007n, int64Max - 1007n, int64Max - 1007n, 4n];
         const answers = {

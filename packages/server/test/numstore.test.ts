@@ -11,6 +11,7 @@ import {
   connect,
   endWith,
   withFolder,
+  withProcess,
   withServer,
 } from './server.js';
 
@@ -347,7 +348,7 @@ describe('a server whose file can grow no more, as on a full disk', () => {
   it.skipIf(!hasPrlimit)(
     `${name}${hasPrlimit ? '' : ' (skipped: prlimit is missing)'}`,
     async () => {
-      await withServer({ args: numbersOnly }, async (server, { numbers }) => {
+      await withProcess({ args: numbersOnly }, async (server, { numbers }) => {
         const limitFiles = (bytes: number | 'unlimited') =>
           execFileSync('prlimit', [`--pid=${server.process.pid}`, `--fsize=${bytes}:unlimited`]);
         await numbers.setNum({ key: 'first', value: 5n });

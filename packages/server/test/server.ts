@@ -16,7 +16,9 @@ import {
 } from '@tally/stubs';
 import { createChannel, createClient } from 'nice-grpc';
 import { afterAll, beforeAll } from 'vitest';
+import { readConfig } from '../dist/config.js';
 import { type LaunchedServer, type LaunchOptions, launchServer } from '../dist/launch.js';
+import { startServer } from '../dist/server.js';
 
 /** Typed clients of one server, over a TCP connection of their own. */
 export interface Connection {
@@ -26,12 +28,6 @@ export interface Connection {
   readonly streamed: TableServiceClient;
   close(): void;
 }
-
-/** Flags of a server that starts with a quarter of the work, for tests that start many. */
-export const fewThreads: readonly string[] = [
-  ...['--table-threads', '1', '--conversions-max', '1'],
-  ...['--factorial-threads', '1'],
-];
 
 /** Connects to a server process, or to any `host:port`. */
 export function connect({ address }: { readonly address: string }): Connection {
@@ -46,15 +42,68 @@ export function connect({ address }: { readonly address: string }): Connection {
   };
 }
 
-/** Starts and ends faster than with the defaults; a test that needs more threads says so by flags. */
-const fewerThreads = { TALLY_TABLE_THREADS: '4', TALLY_FACTORIAL_THREADS: '1' };
+/** A server that listens, in this process or in one of its own. */
+export type TestServer = Pick<LaunchedServer, 'port' | 'address' | 'dataDir'>;
+
+export type TestServerOptions = Pick<LaunchOptions, 'args' | 'dataDir' | 'warmupCalls'>;
+
+/**
+ * Starts, writes and ends faster than with the defaults; a test that needs more threads, or that the
+ * disk has what was acknowledged, says so by flags.
+ */
+export const lessWork: readonly string[] = [
+  ...['--table-threads', '2'],
+  ...['--factorial-threads', '1'],
+  ...['--durability', 'os'],
+];
+
+/**
+ * Starts a server in this process: in half a second less than one of its own, whose code is compiled
+ * anew each time. What a process is seen or killed by needs `withProcess`.
+ */
+async function startHere(
+  options: TestServerOptions,
+): Promise<TestServer & { stop(): Promise<void> }> {
+  const dataDir = options.dataDir ?? (await mkdtemp(path.join(tmpdir(), 'tally-')));
+  const args = [
+    ...['--port', '0', '--data-dir', dataDir],
+    ...['--warmup-calls', String(options.warmupCalls ?? 0)],
+    ...lessWork,
+    ...(options.args ?? []),
+  ];
+  const { port, stop } = await startServer(readConfig(args, { exitOverride: true }));
+  return {
+    port,
+    address: `127.0.0.1:${port}`,
+    dataDir,
+    async stop() {
+      await stop();
+      if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs `work` against a new server in this process and a connection to it, and ends both after it. */
+export async function withServer<T>(
+  options: TestServerOptions,
+  work: (server: TestServer, connection: Connection) => Promise<T>,
+): Promise<T> {
+  return withConnection(await startHere(options), work);
+}
 
 /** Runs `work` against a new server process and a connection to it, and ends both after it. */
-export async function withServer<T>(
+export async function withProcess<T>(
   options: LaunchOptions,
   work: (server: LaunchedServer, connection: Connection) => Promise<T>,
 ): Promise<T> {
-  const server = await launchServer({ ...options, env: { ...fewerThreads, ...options.env } });
+  const args = [...lessWork, ...(options.args ?? [])];
+  return withConnection(await launchServer({ ...options, args }), work);
+}
+
+async function withConnection<Server extends TestServer & { stop(): Promise<unknown> }, T>(
+  server: Server,
+  work: (server: Server, connection: Connection) => Promise<T>,
+): Promise<T> {
   const connection = connect(server);
   try {
     return await work(server, connection);
@@ -64,15 +113,15 @@ export async function withServer<T>(
   }
 }
 
-/** One server, with fewer threads, and a connection to it, for all tests of a group. */
-export function sharedServer(options: LaunchOptions = {}): {
-  readonly server: LaunchedServer;
+/** One server in this process, and a connection to it, for all tests of a group. */
+export function sharedServer(options: TestServerOptions = {}): {
+  readonly server: TestServer;
   readonly connection: Connection;
 } {
-  let server: LaunchedServer;
+  let server: Awaited<ReturnType<typeof startHere>>;
   let connection: Connection;
   beforeAll(async () => {
-    server = await launchServer({ ...options, env: { ...fewerThreads, ...options.env } });
+    server = await startHere(options);
     connection = connect(server);
   });
   afterAll(async () => {

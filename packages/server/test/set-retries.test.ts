@@ -3,7 +3,7 @@ import { type ClientError, Status } from 'nice-grpc';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type NumberStore, openNumberStore } from '../src/numbers/store.js';
 import { badKeys, dyingBeforeReply, keyed } from './keyed-calls.js';
-import { type Connection, sharedServer, withFolder, withServer } from './server.js';
+import { type Connection, sharedServer, withFolder, withProcess, withServer } from './server.js';
 
 const int64Max = 2n ** 63n - 1n;
 
@@ -96,7 +96,7 @@ test('a set whose reply was lost because the server was killed has one effect', 
         .setNum({ key: 'a', value: 5n }, call)
         .then(({ total }) => [total, call.isReplay()]);
     };
-    await withServer({ dataDir, nodeArgs: dyingBeforeReply }, async (_server, connection) => {
+    await withProcess({ dataDir, nodeArgs: dyingBeforeReply }, async (_server, connection) => {
       expect(await failureOf(set(connection))).toMatchObject({ code: Status.UNAVAILABLE });
     });
     await withServer({ dataDir }, async (_server, connection) => {

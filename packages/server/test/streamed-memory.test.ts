@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { LaunchedServer } from '../dist/launch.js';
-import { connect, eventually, withFolder, withServer } from './server.js';
+import { connect, eventually, withFolder, withProcess } from './server.js';
 
 const MB = 1_000_000;
 
@@ -36,7 +36,7 @@ describe.skipIf(process.platform !== 'linux')('the memory of a streamed upload',
   test('does not grow with the file: 150 MB that are refused at the last line', async () => {
     // One thread converts, so that what a conversion takes at first has been taken.
     const args = ['--conversions-max', '1'];
-    await withServer({ args }, async (server, { streamed }) => {
+    await withProcess({ args }, async (server, { streamed }) => {
       const send = (bytes: number) => streamed.upload(largeFile(bytes, 'short\n'));
       expect((await send(20 * MB)).error).toMatch(/1 field, but the header has 3/);
       const growth = await peakGrowth(server, async () => {
@@ -49,7 +49,7 @@ describe.skipIf(process.platform !== 'linux')('the memory of a streamed upload',
   test('does not grow with the file: 100 MB that are kept', async () => {
     // One thread converts, so that what a conversion takes at first has been taken.
     const args = ['--conversions-max', '1'];
-    await withServer({ args }, async (server, { streamed }) => {
+    await withProcess({ args }, async (server, { streamed }) => {
       expect((await streamed.upload(largeFile(20 * MB, ''))).error).toBe('');
       const growth = await peakGrowth(server, async () => {
         const { error, csvBytes } = await streamed.upload(largeFile(100 * MB, ''));
@@ -65,7 +65,7 @@ describe.skipIf(process.platform !== 'linux')('the memory of a streamed upload',
       const gate = path.join(folder, 'gate');
       const preload = new URL('./hold-spool.mjs', import.meta.url).href;
       const env = { NODE_OPTIONS: `--import ${preload}`, HELD_GATE: gate };
-      await withServer({ env }, async (server, { streamed }) => {
+      await withProcess({ env }, async (server, { streamed }) => {
         await writeFile(gate, '');
         let sent = 0;
         const reply = streamed.upload(

@@ -5,9 +5,17 @@ import path from 'node:path';
 import { type TableServiceClient, UploadRequest } from '@tally/stubs';
 import { type ClientError, Status } from 'nice-grpc';
 import { describe, expect, test } from 'vitest';
-import { type LaunchedServer, launchServer } from '../dist/launch.js';
+import { launchServer } from '../dist/launch.js';
 import { numberOptions } from '../src/config.js';
-import { connect, eventually, sharedServer, withFolder, withServer } from './server.js';
+import {
+  connect,
+  eventually,
+  sharedServer,
+  type TestServer,
+  withFolder,
+  withProcess,
+  withServer,
+} from './server.js';
 import { keep, piecesOf, sumOf, upload } from './table-calls.js';
 import { listTableFiles, readDeltaTable, tableFolders } from './table-files.js';
 
@@ -48,10 +56,10 @@ function openStream(streamed: TableServiceClient) {
   };
 }
 
-const spooled = async ({ dataDir }: LaunchedServer) => readdir(tableFolders(dataDir).spool);
+const spooled = async ({ dataDir }: TestServer) => readdir(tableFolders(dataDir).spool);
 
 /** Waits until this many streams have sent so much that some of it is in the spool. */
-const eventuallySpooled = (server: LaunchedServer, files: number) =>
+const eventuallySpooled = (server: TestServer, files: number) =>
   eventually(async () => (await spooled(server)).length === files);
 
 /** More rows of 7 than a server gathers before it writes. */
@@ -255,7 +263,7 @@ test('a call that is cancelled while its file is converted keeps nothing', () =>
       HELD_CALL: 'renameSync',
       HELD_GATE: gate,
     };
-    await withServer({ env }, async (server, { numbers, table, streamed }) => {
+    await withProcess({ env }, async (server, { numbers, table, streamed }) => {
       await keep(table, 'x\n1\n');
       await writeFile(gate, '');
       const stream = openStream(streamed);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { LaunchedServer } from '../dist/launch.js';
 import { numberOptions } from '../src/config.js';
-import { eventually, fewThreads, withFolder, withServer } from './server.js';
+import { eventually, withFolder, withProcess } from './server.js';
 import { keep, piecesOf, sumOf, upload } from './table-calls.js';
 
 /** Makes a call of node:fs wait, in every thread of a server, while the gate is shut. */
@@ -25,7 +25,9 @@ test.each([
 ])('an upload that is stuck while it is $work delays no sum', ({ call }) =>
   withFolder(async (folder) => {
     const gate = createGate(folder, call);
-    await withServer({ env: gate.env }, async (_server, { table }) => {
+    // With four threads, and the disk waited for.
+    const args = ['--table-threads', '4', '--durability', 'fsync'];
+    await withProcess({ env: gate.env, args }, async (_server, { table }) => {
       await keep(table, ...Array.from({ length: 10 }, (_, i) => `x,y\n1,${i}\n`));
       await gate.shut();
 
@@ -65,8 +67,8 @@ test.skipIf(process.platform !== 'linux').each(['unary', 'streamed'])(
   (kind) =>
     withFolder(async (folder) => {
       const { env, ...gate } = createGate(folder, 'readSync');
-      const args = [...fewThreads, '--services', 'tables'];
-      await withServer({ args, env }, async (server, { table, streamed }) => {
+      const args = ['--table-threads', '1', '--services', 'tables'];
+      await withProcess({ args, env }, async (server, { table, streamed }) => {
         // The only thread has started, and has read what it is made of.
         await keep(table, 'x\n1\n');
         const csvData = Buffer.from(`x\n${'1234567\n'.repeat(4_000_000)}`);

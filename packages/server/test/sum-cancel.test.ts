@@ -1,7 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { eventually, withFolder, withServer } from './server.js';
+import { eventually, withFolder, withProcess } from './server.js';
 import { formats, keep, sumIn } from './table-calls.js';
 import { tableFolders } from './table-files.js';
 
@@ -24,7 +24,7 @@ test.each(formats)('a sum of %s files whose call is cancelled opens no more of t
     };
     const threads = 2;
     const args = ['--sum-cache-entries', '0', '--table-threads', String(threads)];
-    await withServer({ dataDir, args, env }, async (_server, { numbers, table }) => {
+    await withProcess({ dataDir, args, env }, async (_server, { numbers, table }) => {
       const files = Array.from({ length: 40 }, (_, i) => `x\n${i}\n`);
       await keep(table, 'other\n1\n', ...files);
       // Uploads open the folder, to sync it.

@@ -112,7 +112,7 @@ export async function readWithHyparquet(file: string, only?: string[]): Promise<
   const metadata = await readFooter(file);
   const names = only ?? metadata.schema.slice(1).map(({ name }) => name);
   const columns = new Map<string, Value[]>(names.map((name) => [name, []]));
-  // Columns come one by one and row group by row group, each in its order.
+  // What is read first comes first, whichever row group it is of.
   await parquetRead({
     file: await asyncBufferFromFile(file),
     metadata,
@@ -122,9 +122,10 @@ export async function readWithHyparquet(file: string, only?: string[]): Promise<
       timestampFromMicroseconds: (micros) => micros,
       dateFromDays: (days) => new Date(days * 86_400_000).toISOString().slice(0, 10),
     },
-    onChunk: ({ columnName, columnData }) => {
-      const values = columns.get(columnName);
-      for (const value of columnData) values?.push(value ?? null);
+    onChunk({ columnName, columnData, rowStart }) {
+      const values = columns.get(columnName) ?? [];
+      let row = rowStart;
+      for (const value of columnData) values[row++] = value ?? null;
     },
   });
   return columns;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { UploadReq } from '@tally/stubs';
 import { Status } from 'nice-grpc';
 import { describe, expect, test } from 'vitest';
-import { sharedServer, withFolder, withServer } from './server.js';
+import { sharedServer, withFolder, withProcess, withServer } from './server.js';
 import { keep, piecesOf, sumOf, upload } from './table-calls.js';
 
 const MiB = 1024 * 1024;
@@ -152,7 +152,7 @@ test.skipIf(process.platform !== 'linux')(
         COUNTS_FILE: counts,
       };
       const args = ['--open-files-max', '16', '--streams-max', '20', '--services', 'tables'];
-      await withServer({ dataDir, args, env }, async (_server, { table, streamed }) => {
+      await withProcess({ dataDir, args, env }, async (_server, { table, streamed }) => {
         const csv = `x,note\n${'1,word\n'.repeat(5000)}`;
         await Promise.all([
           ...Array.from({ length: 20 }, () => keep(table, csv)),

@@ -1,6 +1,6 @@
 import type { TableClient } from '@tally/stubs';
 import { describe, expect, test } from 'vitest';
-import { endWith, withFolder, withServer } from './server.js';
+import { endWith, withFolder, withProcess, withServer } from './server.js';
 import { keep, sumOf, upload } from './table-calls.js';
 import { listTableFiles } from './table-files.js';
 
@@ -11,7 +11,7 @@ describe('a restart keeps every chunk that was acknowledged', () => {
     withFolder(async (dataDir) => {
       const sumsNow = async (table: TableClient) =>
         Promise.all(['x', 'X', 'two words', 'note', 'empty'].map((column) => sumOf(table, column)));
-      const before = await withServer({ dataDir }, async (server, { table }) => {
+      const before = await withProcess({ dataDir }, async (server, { table }) => {
         await keep(
           table,
           'x,note\n1,2024\n',
@@ -39,7 +39,7 @@ describe('a restart keeps every chunk that was acknowledged', () => {
       const csv = `x\n${'1\n'.repeat(rows)}`;
       let begun = 0;
       let acknowledged = 0;
-      await withServer({ dataDir }, async (server, { table }) => {
+      await withProcess({ dataDir }, async (server, { table }) => {
         async function keepUploading(): Promise<void> {
           for (;;) {
             begun++;

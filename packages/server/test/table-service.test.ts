@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { Status } from 'nice-grpc';
 import { describe, expect, test } from 'vitest';
 import { launchServer } from '../dist/launch.js';
-import { connect, endWith, sharedServer, withFolder, withServer } from './server.js';
+import { connect, endWith, sharedServer, withFolder, withProcess, withServer } from './server.js';
 import { keep, sumOf } from './table-calls.js';
 
 const shared = sharedServer();
@@ -104,7 +104,7 @@ describe('named tables', () => {
     withFolder(async (dataDir) => {
       const answers: unknown[] = [];
       for (const _ of [1, 2]) {
-        await withServer({ dataDir }, async (server, { streamed }) => {
+        await withProcess({ dataDir }, async (server, { streamed }) => {
           await streamed.createTable({ table: 'kept' }).catch(() => {});
           answers.push(await streamed.upload(file('kept', 'a,b\n1,x\n', 'key-1')));
           answers.push(await streamed.upload(file('kept', 'a,b\n1,x\n', 'key-1')));

@@ -3,7 +3,7 @@ import { UploadRequest } from '@tally/stubs';
 import { type ClientError, Status } from 'nice-grpc';
 import { describe, expect, test } from 'vitest';
 import { badKeys, dyingBeforeReply, hoursAhead, keyed } from './keyed-calls.js';
-import { type Connection, sharedServer, withFolder, withServer } from './server.js';
+import { type Connection, sharedServer, withFolder, withProcess, withServer } from './server.js';
 import { keep, piecesOf, sumOf } from './table-calls.js';
 import { listTableFiles, readDeltaTable, tableFolders } from './table-files.js';
 
@@ -148,7 +148,7 @@ test('an upload is kept each time that it comes without a key', () =>
 test('an upload whose reply was lost because the server was killed is kept once, for a day', () =>
   withFolder(async (dataDir) => {
     const csv = 'x,note\n1,a\n2,b\n';
-    await withServer({ dataDir, nodeArgs: dyingBeforeReply }, async (_server, connection) => {
+    await withProcess({ dataDir, nodeArgs: dyingBeforeReply }, async (_server, connection) => {
       const error: ClientError = await upload(connection, csv, 'lost').catch((error) => error);
       expect(error.code).toBe(Status.UNAVAILABLE);
     });
@@ -158,7 +158,7 @@ test('an upload whose reply was lost because the server was killed is kept once,
     });
     const almost = { dataDir, nodeArgs: hoursAhead(23) };
     await rm(tableFolders(dataDir).index, { recursive: true });
-    await withServer(almost, async (_server, connection) => {
+    await withProcess(almost, async (_server, connection) => {
       expect(await stream(connection, csv, 'lost')).toMatchObject({ rows: 2n, isReplay: true });
       expect(await upload(connection, 'x\n1\n', 'lost')).toMatchObject({
         error: otherFile('lost'),
@@ -167,7 +167,7 @@ test('an upload whose reply was lost because the server was killed is kept once,
     expect((await readDeltaTable(dataDir)).chunks).toHaveLength(1);
     const later = { dataDir, nodeArgs: hoursAhead(25), args: ['--idempotency-keys-max', '2'] };
     await rm(tableFolders(dataDir).index, { recursive: true });
-    await withServer(later, async (_server, connection) => {
+    await withProcess(later, async (_server, connection) => {
       expect(await upload(connection, csv, 'lost')).toEqual(kept);
       expect(await upload(connection, csv, 'second')).toEqual(kept);
       expect(await upload(connection, csv, 'lost')).toEqual(replayed);

@@ -219,6 +219,16 @@ const damages: readonly Damage[] = [
     ],
   },
   {
+    what: 'the first start was cut off while it made the numbers',
+    damage: async (dataDir) => {
+      await rm(lmdbOf(numbersOf(dataDir)));
+      await mkdir(path.join(numbersOf(dataDir), 'new'));
+    },
+    problems: [
+      ['leftover', /^numbers\/data\.mdb$/, /^is not made yet: the first start was cut off$/],
+    ],
+  },
+  {
     what: 'the index and the numbers are garbage',
     damage: async (dataDir) => {
       await writeFile(lmdbOf(indexOf(dataDir)), garbage);

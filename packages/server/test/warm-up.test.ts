@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import type { LaunchOptions } from '../dist/launch.js';
-import { type Connection, connect, eventually, withFolder, withServer } from './server.js';
+import { type Connection, connect, eventually, withFolder, withProcess } from './server.js';
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const nodeArgs = ['--import', new URL('./report-listeners.mjs', import.meta.url).href];
@@ -140,7 +140,7 @@ it('on SIGTERM the warm-up ends at once, and the calls that wait are still answe
 it('nothing of the warm-up is left in the data, the caches or the temporary folder', async () => {
   await withFolders(async ({ dataDir, temporary }) => {
     const env = { TMPDIR: temporary };
-    await withServer({ dataDir, env, warmupCalls: 500 }, async (server, { numbers, table }) => {
+    await withProcess({ dataDir, env, warmupCalls: 500 }, async (server, { numbers, table }) => {
       expect(await readdir(temporary)).toEqual([]);
       expect((await readdir(dataDir)).toSorted()).toEqual(['lock', 'numbers', 'tables', 'tmp']);
       const files = await readdir(path.join(dataDir, 'tables'), { recursive: true });
@@ -169,7 +169,7 @@ it.each([
 ])('$services, $warmupCalls calls: $listeners listeners', async (example) => {
   const { services, listeners, warmupCalls } = example;
   const options: LaunchOptions = { args: ['--services', services], nodeArgs, warmupCalls };
-  await withServer(options, async (server) => {
+  await withProcess(options, async (server) => {
     expect(server.output().match(/listening on port/g)).toHaveLength(listeners);
     expect(server.output()).not.toContain('Not warmed up');
     expect(server.output()).toMatch(
@@ -183,7 +183,7 @@ it.each([
 it('without a temporary folder that it may write to, the server says so and serves', async () => {
   await withFolders(async ({ dataDir, temporary }) => {
     const env = { TMPDIR: path.join(temporary, 'missing') };
-    await withServer({ dataDir, env, warmupCalls: 100 }, async (server, { numbers }) => {
+    await withProcess({ dataDir, env, warmupCalls: 100 }, async (server, { numbers }) => {
       expect(await numbers.setNum({ key: 'a', value: 5n })).toEqual({ total: 5n });
       expect(server.output().match(/^Not warmed up, so the first calls .*$/gm)).toHaveLength(1);
     });

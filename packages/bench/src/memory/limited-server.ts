@@ -87,11 +87,13 @@ function containerGroup(id: string): string {
 }
 
 /** Starts Tally in a group made here, as in the image: no proxy of Docker's is in between. */
-export async function startInGroup(): Promise<LimitedServer & Pick<RunningServer, 'cpuMs'>> {
+export async function startInGroup(
+  serverArgs: readonly string[] = [],
+): Promise<LimitedServer & Pick<RunningServer, 'cpuMs'>> {
   const group = makeControlGroup('tally-bench');
   const { nodeArgs, env } = imageSettings;
   const [enter = '', ...rest] = group.enter;
-  const node = [process.execPath, ...nodeArgs, serverMain, ...noSumCache];
+  const node = [process.execPath, ...nodeArgs, serverMain, ...noSumCache, ...serverArgs];
   const server = await startServer(enter, [...rest, ...node], env);
   return {
     address: server.address,

@@ -18,6 +18,8 @@ import { percentile } from '../spread.js';
 const quietName = 'Tally, quiet';
 const timesQuietMax = 2;
 const peakMBMax = 512;
+/** How long an attack takes to be under way: a server has as much to do for as many clients who mean well. */
+const onsetSeconds = 1;
 
 /** What healthy clients see of a server, within 512 MB, while others attack it, and while none does. */
 export async function overload({ options }: BenchRun): Promise<SectionResult> {
@@ -32,7 +34,10 @@ export async function overload({ options }: BenchRun): Promise<SectionResult> {
     comparisons,
     notes: [
       `Healthy clients make ${numStoreCallsPerSecond} calls of NumStore a second, SetNum and Fact in ` +
-        `turn, and ${uploadsPerSecond} uploads of 1,000 rows, on new connections in each turn.`,
+        `turn, and ${uploadsPerSecond} uploads of 1,000 rows, on new connections in each turn. ` +
+        'The server does not wait for the disk (`--durability os`): a sync that takes long, as now ' +
+        'and then each does, would hide what the attack does. What bars compare is ' +
+        `measured from ${onsetSeconds} s after the attack has begun; what comes before has a row of its own.`,
       ...notes,
     ],
   };
@@ -41,18 +46,26 @@ export async function overload({ options }: BenchRun): Promise<SectionResult> {
 interface Turns {
   readonly numStoreMs: number[];
   readonly uploadMs: number[];
+  /** Of the calls of both kinds while the attack begins. */
+  readonly onsetMs: number[];
   readonly failures: string[];
   failed: number[];
 }
 
-const noTurns = (): Turns => ({ numStoreMs: [], uploadMs: [], failures: [], failed: [] });
+const noTurns = (): Turns => ({
+  numStoreMs: [],
+  uploadMs: [],
+  onsetMs: [],
+  failures: [],
+  failed: [],
+});
 
 async function underAttack(
   attack: Attack,
   rounds: number,
   seconds: number,
 ): Promise<SectionResult> {
-  const server = await startInGroup();
+  const server = await startInGroup(['--durability', 'os']);
   const sampler = new MemorySampler(server.group);
   const [attacked, quiet] = [noTurns(), noTurns()];
   const done: number[] = [];
@@ -60,7 +73,10 @@ async function underAttack(
     await healthyTurn(server.address, 1);
     await inTurn(rounds, [quiet, attacked], async (turns) => {
       await untilIdle(server.cpuMs);
-      const turn = async () => add(turns, await healthyTurn(server.address, seconds));
+      const turn = async () => {
+        const onset = await healthyTurn(server.address, onsetSeconds);
+        add(turns, onset, await healthyTurn(server.address, seconds));
+      };
       if (turns === quiet) await turn();
       else done.push(await whileAttacked(server.address, attack, turn));
     });
@@ -76,9 +92,11 @@ async function underAttack(
   }
 }
 
-function add(turns: Turns, { numStoreMs, uploadMs, failures }: HealthyTurn): void {
+function add(turns: Turns, onset: HealthyTurn, { numStoreMs, uploadMs, ...lasting }: HealthyTurn) {
+  const failures = [...onset.failures, ...lasting.failures];
   turns.numStoreMs.push(percentile(numStoreMs, 99));
   turns.uploadMs.push(percentile(uploadMs, 99));
+  turns.onsetMs.push(percentile([...onset.numStoreMs, ...onset.uploadMs], 99));
   turns.failures.push(...failures);
   turns.failed.push(failures.length);
 }
@@ -91,7 +109,11 @@ function resultOf(
   killed: number,
   done: readonly number[],
 ): SectionResult {
-  const p99 = (work: string, samples: 'numStoreMs' | 'uploadMs'): Comparison => ({
+  const p99 = (
+    work: string,
+    samples: 'numStoreMs' | 'uploadMs' | 'onsetMs',
+    bars: Comparison['bars'],
+  ): Comparison => ({
     work: `${name}: ${work}, p99`,
     unit: 'ms',
     better: 'lower',
@@ -99,8 +121,9 @@ function resultOf(
       { name: 'Tally', setting: '', samples: attacked[samples] },
       { name: quietName, setting: '', samples: quiet[samples] },
     ],
-    bars: [{ atMostTimes: timesQuietMax, of: quietName }],
+    bars,
   });
+  const bars = [{ atMostTimes: timesQuietMax, of: quietName }];
   const counted = (work: string, unit: string, samples: readonly number[], atMost: number) => ({
     work: `${name}: ${work}`,
     unit,
@@ -111,8 +134,9 @@ function resultOf(
   const why = [...new Set([...attacked.failures, ...quiet.failures])].slice(0, 3);
   return {
     comparisons: [
-      p99('NumStore calls', 'numStoreMs'),
-      p99('small uploads', 'uploadMs'),
+      p99('NumStore calls', 'numStoreMs', bars),
+      p99('small uploads', 'uploadMs', bars),
+      p99('all calls in its first second', 'onsetMs', []),
       counted('healthy calls that failed', 'calls', [...attacked.failed, ...quiet.failed], 0),
       counted('peak memory', 'MB', [peakMB], peakMBMax),
     ],

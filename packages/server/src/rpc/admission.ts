@@ -16,11 +16,11 @@ const smallBytesMax = 2 * 1024 * 1024;
 export function admissionInterceptor(limits: Limits): ServerInterceptor {
   const { callsMax, streamsMax, messageBytesPerSecondMin } = limits;
   const gates = createGates(limits);
-  const calls = new CallsInProgress();
+  const calls = new CallsInProgress(callsMax);
   let streams = 0;
   return ({ path, requestStream }, innerCall) => {
     const call = internalsOf(innerCall);
-    if (calls.count >= callsMax && !calls.giveUpSlowest()) {
+    if (!calls.makeRoom()) {
       return refused(call, `the server has ${callsMax} calls in progress, ${atMost('callsMax')}`);
     }
     if (requestStream && streams >= streamsMax) {
@@ -37,6 +37,7 @@ export function admissionInterceptor(limits: Limits): ServerInterceptor {
       startRead();
     };
     const leave = calls.enter(call.stream.session ?? call, {
+      isAnswered: () => call.stream.writableEnded,
       isSlow: (nowMs) => decoder.isSlow(nowMs, messageBytesPerSecondMin),
       giveUp() {
         // Of an answer that is not taken nothing more can be sent.

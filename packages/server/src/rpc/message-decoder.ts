@@ -47,7 +47,6 @@ export class MessageDecoder {
   /** What has come since the handler began to wait for the client. */
   #receivedBytes = 0;
   #sinceMs = performance.now();
-  #seenAnsweredMs: number | undefined;
   /** Of messages that grpc-js has got, as long as they are not released. */
   #admissions: Map<Buffer, Admission> | undefined;
 
@@ -76,13 +75,9 @@ export class MessageDecoder {
     this.#sinceMs = performance.now();
   }
 
-  /** Whether the client sends more slowly than so many bytes a second, or does not take its answer. */
+  /** Whether the client sends more slowly than so many bytes a second. */
   isSlow(nowMs: number, bytesPerSecondMin: number): boolean {
-    const { stream, isReadPending, receivedHalfClose } = this.#call;
-    if (stream.writableEnded) {
-      this.#seenAnsweredMs ??= nowMs;
-      return nowMs - this.#seenAnsweredMs > slowGraceMs;
-    }
+    const { isReadPending, receivedHalfClose } = this.#call;
     if (!isReadPending || receivedHalfClose || this.#unread !== undefined) return false;
     const seconds = (nowMs - this.#sinceMs - slowGraceMs) / 1000;
     return this.#receivedBytes < seconds * bytesPerSecondMin;

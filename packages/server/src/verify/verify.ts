@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { lmdbStaging } from '../lmdb-file.js';
 import { isTableName, tableFolders } from '../tables/files.js';
 import { createCheckPool } from './check-pool.js';
 import {
@@ -86,16 +87,20 @@ async function checkNumbers({ dataDir, add, checked, progress }: CheckContext): 
   const file = path.join(folder, lmdbFile);
   const addFault = (what: string) =>
     add({ kind: 'numbers', file, what, toDo: 'restore numbers/ from a backup' });
-  if (!(await isFile(file))) return addFault('is missing');
+  if (!(await isThere(file))) {
+    if (!(await isThere(lmdbStaging(folder)))) return addFault('is missing');
+    const what = 'is not made yet: the first start was cut off';
+    return add({ kind: 'leftover', file, what, toDo: 'start the server, which makes it' });
+  }
   const walked = await walkLmdb('numbers', folder, progress.entries);
   if ('fault' in walked) return addFault(walked.fault);
   checked.numbers = walked.found.count;
   for (const what of numbersFaults(walked.found)) addFault(what);
 }
 
-const isFile = (file: string) =>
+const isThere = (file: string) =>
   stat(file).then(
-    (found) => found.isFile(),
+    () => true,
     () => false,
   );
 

@@ -10,8 +10,10 @@ export interface CsvTraits {
   readonly hasTextBehindQuote: boolean;
   /** An unquoted field that begins with spaces and a quote. */
   readonly hasSpaceBeforeQuote: boolean;
-  /** A row that has one field more than the header, an empty one, as its last. */
+  /** A row that has more fields than the header, and those are empty. */
   readonly hasSurplusEmptyField: boolean;
+  /** A space follows a line end that is a CR alone. */
+  readonly hasSpaceBehindCr: boolean;
   /** The end of the file comes right behind a quoted field and a comma. */
   readonly endsBehindQuoteAndComma: boolean;
   /** Nothing but a header, which no line end follows. */
@@ -55,7 +57,8 @@ export function csvTraits(bytes: Buffer): CsvTraits {
     record.push((quoted?.[0].slice(1, -1).replaceAll('""', '"') ?? '') + plain);
     const end = take(separator)?.[0] ?? '';
     if (end === ',') continue;
-    if (record.length - 1 === header?.length && record.at(-1) === '') hasSurplusEmptyField = true;
+    const surplus = header === undefined ? [] : record.slice(header.length);
+    if (surplus.length > 0 && surplus.every((field) => field === '')) hasSurplusEmptyField = true;
     if (header === undefined) {
       if (quoted === null && record.length === 1 && record[0] === '') blankLinesInFront++;
       else {
@@ -74,6 +77,7 @@ export function csvTraits(bytes: Buffer): CsvTraits {
     hasTextBehindQuote,
     hasSpaceBeforeQuote,
     hasSurplusEmptyField,
+    hasSpaceBehindCr: /\r /.test(csv),
     endsBehindQuoteAndComma: csv.endsWith('",'),
     endsInHeader,
   };

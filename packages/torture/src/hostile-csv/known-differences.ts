@@ -64,11 +64,16 @@ export const knownDifferences: readonly KnownDifference[] = [
     isIt: (d) => d.peer === 'pyarrow' && !onlyTallyRefuses(d) && d.traits.endsBehindQuoteAndComma,
   },
   {
-    reason: 'line ends are of more than one kind, in quotes or not: DuckDB refuses it',
-    isIt: (d) => d.peer === 'DuckDB' && onlyPeerRefuses(d) && d.traits.lineEnds.size > 1,
+    reason:
+      'line ends are of more than one kind, in quotes or not: DuckDB refuses it, or drops spaces ' +
+      'behind a CR',
+    isIt: (d) =>
+      d.peer === 'DuckDB' &&
+      d.traits.lineEnds.size > 1 &&
+      (onlyPeerRefuses(d) || (d.difference.kind === 'cells' && d.traits.hasSpaceBehindCr)),
   },
   {
-    reason: 'a row has an empty field too many: Tally refuses it, DuckDB drops the field',
+    reason: 'a row has empty fields too many: Tally refuses it, DuckDB drops those fields',
     isIt: (d) => d.peer === 'DuckDB' && onlyTallyRefuses(d) && d.traits.hasSurplusEmptyField,
   },
   {

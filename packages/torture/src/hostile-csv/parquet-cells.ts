@@ -23,9 +23,11 @@ export async function readParquet(path: string): Promise<ReadonlyMap<string, rea
       // hyparquet's own takes a byte order mark off each text.
       stringFromBytes: (text) => Buffer.from(text).toString(),
     },
-    onChunk: ({ columnName, columnData }) => {
-      const column = cells.get(columnName);
-      for (const value of columnData) column?.push(value ?? null);
+    // What is read first comes first, whichever row group it is of.
+    onChunk({ columnName, columnData, rowStart }) {
+      const column = cells.get(columnName) ?? [];
+      let row = rowStart;
+      for (const value of columnData) column[row++] = value ?? null;
     },
   });
   return cells;

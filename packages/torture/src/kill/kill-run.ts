@@ -30,7 +30,7 @@ const cyclesPerFolder = 100;
 const allColumnsEvery = 10;
 
 /** Most of a start is that of threads: with fewer of them there is time for more kills. */
-const fewThreads = ['--factorial-threads', '1', '--table-threads', '4'];
+const fewThreads = ['--factorial-threads', '1', '--table-threads', '2'];
 
 /** What the first violation was, and where the data is that shows it. */
 export class KillRunFailure extends Error {}

@@ -293,6 +293,12 @@ export const mutants: readonly Mutant[] = [
     noticedBy: tests('server', 'admission-gate.test.ts', 'messages are let in up to the last byte'),
   },
   {
+    name: 'a call that is answered keeps its place',
+    file: server('rpc/calls-in-progress.ts'),
+    edits: [['    this.#working.moveAnswered(this.#answered);\n', '']],
+    noticedBy: tests('server', 'admission.test.ts', 'to take its answer'),
+  },
+  {
     name: 'damaged numbers opened',
     file: server('numbers/store.ts'),
     edits: [['  await refuseDamagedFile(folder);\n', '']],

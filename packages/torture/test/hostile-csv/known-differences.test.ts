@@ -11,6 +11,7 @@ const plain: CsvTraits = {
   hasTextBehindQuote: false,
   hasSpaceBeforeQuote: false,
   hasSurplusEmptyField: false,
+  hasSpaceBehindCr: false,
   endsBehindQuoteAndComma: false,
   endsInHeader: false,
 };
@@ -31,6 +32,13 @@ test.each<[string, string, Partial<CsvTraits>]>([
   ['spaces before a quote', 'a,b\n1, "2"\n', { hasSpaceBeforeQuote: true }],
   ['a field too many', 'a,b\n1,2,3\n', {}],
   ['an empty field too many', 'a,b\n1,2,\n', { hasSurplusEmptyField: true }],
+  ['two empty fields too many', 'a,b\n1,2,,\n', { hasSurplusEmptyField: true }],
+  ['fields too many, the last one empty', 'a,b\n1,2,3,\n', {}],
+  [
+    'a space behind a CR',
+    'a,b\n\r 1,2\n',
+    { hasSpaceBehindCr: true, lineEnds: new Set(['\n', '\r']) },
+  ],
   ['an end behind a comma', 'a,b\n"1",', { endsBehindQuoteAndComma: true }],
   ['a header without a line end', 'a,b', { endsInHeader: true, lineEnds: new Set() }],
   ['no header', '\n', { header: [], blankLinesInFront: 1 }],
@@ -50,6 +58,7 @@ const everything: CsvTraits = {
   hasTextBehindQuote: true,
   hasSpaceBeforeQuote: true,
   hasSurplusEmptyField: true,
+  hasSpaceBehindCr: true,
   endsBehindQuoteAndComma: true,
   endsInHeader: true,
 };
