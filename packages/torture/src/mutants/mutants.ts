@@ -296,7 +296,10 @@ export const mutants: readonly Mutant[] = [
     name: 'a call that is answered keeps its place',
     file: server('rpc/calls-in-progress.ts'),
     edits: [['    this.#working.moveAnswered(this.#answered);\n', '']],
-    noticedBy: tests('server', 'admission.test.ts', 'to take its answer'),
+    noticedBy: {
+      ...tests('server', 'admission.test.ts', 'to take its answer'),
+      finding: 'the server has 3 calls in progress',
+    },
   },
   {
     name: 'damaged numbers opened',
