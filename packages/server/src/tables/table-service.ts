@@ -27,6 +27,11 @@ export function tableServiceV1(
   return {
     upload: streamedUpload(opening),
 
+    // biome-ignore lint/correctness/useYield: not there yet
+    async *export() {
+      throw failure(Status.UNIMPLEMENTED, 'Export is not there yet', { reason: 'UNIMPLEMENTED' });
+    },
+
     async createTable({ table: name }) {
       checkTableName(name);
       const tables = await opening;

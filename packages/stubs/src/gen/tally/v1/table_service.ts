@@ -18,6 +18,81 @@ export const protobufFileName = "tally/v1/table_service.proto";
  * Grows compatibly: `buf breaking` refuses a change that would break a client.
  */
 
+/** How bytes are compressed. */
+export enum Compression {
+  /** COMPRESSION_UNSPECIFIED - Not at all. */
+  COMPRESSION_UNSPECIFIED = 0,
+  /**
+   * COMPRESSION_GZIP - As a gzip file (RFC 1952), of one member or several. It may unpack to at most the server's
+   * --gzip-bytes-max, and to 1,000 times its size.
+   */
+  COMPRESSION_GZIP = 1,
+  UNRECOGNIZED = -1,
+}
+
+export function compressionFromJSON(object: any): Compression {
+  switch (object) {
+    case 0:
+    case "COMPRESSION_UNSPECIFIED":
+      return Compression.COMPRESSION_UNSPECIFIED;
+    case 1:
+    case "COMPRESSION_GZIP":
+      return Compression.COMPRESSION_GZIP;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Compression.UNRECOGNIZED;
+  }
+}
+
+export function compressionToJSON(object: Compression): string {
+  switch (object) {
+    case Compression.COMPRESSION_UNSPECIFIED:
+      return "COMPRESSION_UNSPECIFIED";
+    case Compression.COMPRESSION_GZIP:
+      return "COMPRESSION_GZIP";
+    case Compression.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What to do with bad rows. */
+export enum BadRows {
+  /** BAD_ROWS_UNSPECIFIED - The file is refused; the error names the first one. */
+  BAD_ROWS_UNSPECIFIED = 0,
+  /** BAD_ROWS_SKIP - They are left out, counted, and the first of them reported. */
+  BAD_ROWS_SKIP = 1,
+  UNRECOGNIZED = -1,
+}
+
+export function badRowsFromJSON(object: any): BadRows {
+  switch (object) {
+    case 0:
+    case "BAD_ROWS_UNSPECIFIED":
+      return BadRows.BAD_ROWS_UNSPECIFIED;
+    case 1:
+    case "BAD_ROWS_SKIP":
+      return BadRows.BAD_ROWS_SKIP;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return BadRows.UNRECOGNIZED;
+  }
+}
+
+export function badRowsToJSON(object: BadRows): string {
+  switch (object) {
+    case BadRows.BAD_ROWS_UNSPECIFIED:
+      return "BAD_ROWS_UNSPECIFIED";
+    case BadRows.BAD_ROWS_SKIP:
+      return "BAD_ROWS_SKIP";
+    case BadRows.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** The type of a column. */
 export enum ColumnType {
   /** COLUMN_TYPE_UNSPECIFIED - No value has been seen yet. */
@@ -243,7 +318,53 @@ export interface UploadRequest {
     | boolean
     | undefined;
   /** Which table; absent or empty: the default table. Counts in the first message of the call only. */
-  table?: string | undefined;
+  table?:
+    | string
+    | undefined;
+  /**
+   * How the file is to be read. Counts in the first message of the call only. Without it, as
+   * /Table/Upload reads it.
+   */
+  csvOptions?: CsvOptions | undefined;
+}
+
+/**
+ * How a CSV file is written, and what is to be done with rows that are not as they should be.
+ *
+ * With any of these the CSV file that Tally keeps is not the one that was sent, but one with the
+ * same values in Tally's own form: commas, double quotes, a header, empty fields for nulls.
+ */
+export interface CsvOptions {
+  /** One character of ASCII between two fields, no letter, digit, quote, CR or LF; empty: a comma. */
+  delimiter: string;
+  /**
+   * One character of ASCII around fields, no letter, digit, CR or LF; empty: a double quote. Within
+   * a quoted field it is doubled.
+   */
+  quote: string;
+  /** Whether the first row has data. Then the columns are called column_1, column_2 and so on. */
+  noHeader: boolean;
+  /** Unquoted fields that are nulls, beside the empty one; at most 100, such as NA or NULL. */
+  nullWords: string[];
+  /** How csv_data is compressed. */
+  compression: Compression;
+  /**
+   * The types of columns that are not to be inferred, by name. A value that is not of its column's type
+   * makes its row a bad one. With STRING any value will do.
+   */
+  types: { [key: string]: ColumnType };
+  /**
+   * What to do with rows that have too many fields or too few, values that are not of a declared
+   * type, or fields that are too long.
+   */
+  badRows: BadRows;
+  /** How many of the rows that are left out to report: 1 to 10,000; 0: 100. */
+  rejectedRowsMax: number;
+}
+
+export interface CsvOptions_TypesEntry {
+  key: string;
+  value: ColumnType;
 }
 
 /** A column of one chunk. */
@@ -252,6 +373,14 @@ export interface Column {
   name: string;
   /** Its type in this chunk; unspecified if it has no value there. */
   type: ColumnType;
+}
+
+/** A row that was left out. */
+export interface RejectedRow {
+  /** The line of the file that was sent on which it begins, counted from 1. */
+  line: bigint;
+  /** What is wrong with it, as a sentence. */
+  reason: string;
 }
 
 /** Whether the chunk was kept. */
@@ -263,7 +392,10 @@ export interface UploadResponse {
   error: string;
   /** How many rows the chunk has, without its header; 0 after an error. */
   rows: bigint;
-  /** How many bytes of CSV were kept, which is what the client has sent; 0 after an error. */
+  /**
+   * How many bytes of CSV were kept, which is what the client has sent, unless there were
+   * csv_options; 0 after an error.
+   */
   csvBytes: bigint;
   /** Names the chunk in its table; empty after an error. */
   chunkId: string;
@@ -271,6 +403,10 @@ export interface UploadResponse {
   columns: Column[];
   /** How many bytes the chunk has as Parquet; 0 after an error. */
   parquetBytes: bigint;
+  /** How many rows were left out. */
+  rejectedRowCount: bigint;
+  /** The first of those, as many as rejected_rows_max says. */
+  rejectedRows: RejectedRow[];
 }
 
 /** Which table to make. */
@@ -498,6 +634,22 @@ export interface NumericValue {
   doubleValue?: number | undefined;
 }
 
+/** What to export. */
+export interface ExportRequest {
+  /** The table's name; empty: the default table. */
+  table: string;
+  /** The columns' names; none: all. */
+  columns: string[];
+  /** The version of the table to look at; absent: the latest. */
+  version?: bigint | undefined;
+}
+
+/** A piece of an Arrow IPC stream. */
+export interface ExportResponse {
+  /** The next bytes of the stream. */
+  arrowIpc: Uint8Array;
+}
+
 function createBaseUploadRequest(): UploadRequest {
   return {
     csvData: new Uint8Array(0),
@@ -505,6 +657,7 @@ function createBaseUploadRequest(): UploadRequest {
     csvBytesTotal: undefined,
     csvBytesTotalFollows: undefined,
     table: undefined,
+    csvOptions: undefined,
   };
 }
 
@@ -527,6 +680,9 @@ export const UploadRequest: MessageFns<UploadRequest> = {
     }
     if (message.table !== undefined) {
       writer.uint32(42).string(message.table);
+    }
+    if (message.csvOptions !== undefined) {
+      CsvOptions.encode(message.csvOptions, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -584,6 +740,14 @@ export const UploadRequest: MessageFns<UploadRequest> = {
             message.table = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.csvOptions = CsvOptions.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -619,6 +783,11 @@ export const UploadRequest: MessageFns<UploadRequest> = {
         ? globalThis.Boolean(object.csv_bytes_total_follows)
         : undefined,
       table: isSet(object.table) ? globalThis.String(object.table) : undefined,
+      csvOptions: isSet(object.csvOptions)
+        ? CsvOptions.fromJSON(object.csvOptions)
+        : isSet(object.csv_options)
+        ? CsvOptions.fromJSON(object.csv_options)
+        : undefined,
     };
   },
 
@@ -639,6 +808,9 @@ export const UploadRequest: MessageFns<UploadRequest> = {
     if (message.table !== undefined) {
       obj.table = message.table;
     }
+    if (message.csvOptions !== undefined) {
+      obj.csvOptions = CsvOptions.toJSON(message.csvOptions);
+    }
     return obj;
   },
 
@@ -654,6 +826,330 @@ export const UploadRequest: MessageFns<UploadRequest> = {
       : undefined;
     message.csvBytesTotalFollows = object.csvBytesTotalFollows ?? undefined;
     message.table = object.table ?? undefined;
+    message.csvOptions = (object.csvOptions !== undefined && object.csvOptions !== null)
+      ? CsvOptions.fromPartial(object.csvOptions)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCsvOptions(): CsvOptions {
+  return {
+    delimiter: "",
+    quote: "",
+    noHeader: false,
+    nullWords: [],
+    compression: 0,
+    types: {},
+    badRows: 0,
+    rejectedRowsMax: 0,
+  };
+}
+
+export const CsvOptions: MessageFns<CsvOptions> = {
+  encode(message: CsvOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.delimiter !== "") {
+      writer.uint32(10).string(message.delimiter);
+    }
+    if (message.quote !== "") {
+      writer.uint32(18).string(message.quote);
+    }
+    if (message.noHeader !== false) {
+      writer.uint32(24).bool(message.noHeader);
+    }
+    for (const v of message.nullWords) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.compression !== 0) {
+      writer.uint32(40).int32(message.compression);
+    }
+    globalThis.Object.entries(message.types).forEach(([key, value]: [string, ColumnType]) => {
+      CsvOptions_TypesEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
+    });
+    if (message.badRows !== 0) {
+      writer.uint32(56).int32(message.badRows);
+    }
+    if (message.rejectedRowsMax !== 0) {
+      writer.uint32(64).int32(message.rejectedRowsMax);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CsvOptions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCsvOptions();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.delimiter = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.quote = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.noHeader = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.nullWords.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.compression = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            const entry6 = CsvOptions_TypesEntry.decode(reader, reader.uint32());
+            if (entry6.value !== undefined) {
+              message.types[entry6.key] = entry6.value;
+            }
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.badRows = reader.int32() as any;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.rejectedRowsMax = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CsvOptions {
+    return {
+      delimiter: isSet(object.delimiter) ? globalThis.String(object.delimiter) : "",
+      quote: isSet(object.quote) ? globalThis.String(object.quote) : "",
+      noHeader: isSet(object.noHeader)
+        ? globalThis.Boolean(object.noHeader)
+        : isSet(object.no_header)
+        ? globalThis.Boolean(object.no_header)
+        : false,
+      nullWords: globalThis.Array.isArray(object?.nullWords)
+        ? object.nullWords.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.null_words)
+        ? object.null_words.map((e: any) => globalThis.String(e))
+        : [],
+      compression: isSet(object.compression) ? compressionFromJSON(object.compression) : 0,
+      types: isObject(object.types)
+        ? (globalThis.Object.entries(object.types) as [string, any][]).reduce(
+          (acc: { [key: string]: ColumnType }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: columnTypeFromJSON(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      badRows: isSet(object.badRows)
+        ? badRowsFromJSON(object.badRows)
+        : isSet(object.bad_rows)
+        ? badRowsFromJSON(object.bad_rows)
+        : 0,
+      rejectedRowsMax: isSet(object.rejectedRowsMax)
+        ? globalThis.Number(object.rejectedRowsMax)
+        : isSet(object.rejected_rows_max)
+        ? globalThis.Number(object.rejected_rows_max)
+        : 0,
+    };
+  },
+
+  toJSON(message: CsvOptions): unknown {
+    const obj: any = {};
+    if (message.delimiter !== "") {
+      obj.delimiter = message.delimiter;
+    }
+    if (message.quote !== "") {
+      obj.quote = message.quote;
+    }
+    if (message.noHeader !== false) {
+      obj.noHeader = message.noHeader;
+    }
+    if (message.nullWords?.length) {
+      obj.nullWords = message.nullWords;
+    }
+    if (message.compression !== 0) {
+      obj.compression = compressionToJSON(message.compression);
+    }
+    if (message.types) {
+      const entries = globalThis.Object.entries(message.types) as [string, ColumnType][];
+      if (entries.length > 0) {
+        obj.types = {};
+        entries.forEach(([k, v]) => {
+          obj.types[k] = columnTypeToJSON(v);
+        });
+      }
+    }
+    if (message.badRows !== 0) {
+      obj.badRows = badRowsToJSON(message.badRows);
+    }
+    if (message.rejectedRowsMax !== 0) {
+      obj.rejectedRowsMax = Math.round(message.rejectedRowsMax);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CsvOptions>): CsvOptions {
+    return CsvOptions.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CsvOptions>): CsvOptions {
+    const message = createBaseCsvOptions();
+    message.delimiter = object.delimiter ?? "";
+    message.quote = object.quote ?? "";
+    message.noHeader = object.noHeader ?? false;
+    message.nullWords = object.nullWords?.map((e) => e) || [];
+    message.compression = object.compression ?? 0;
+    message.types = (globalThis.Object.entries(object.types ?? {}) as [string, ColumnType][]).reduce(
+      (acc: { [key: string]: ColumnType }, [key, value]: [string, ColumnType]) => {
+        if (value !== undefined) {
+          acc[key] = value as ColumnType;
+        }
+        return acc;
+      },
+      {},
+    );
+    message.badRows = object.badRows ?? 0;
+    message.rejectedRowsMax = object.rejectedRowsMax ?? 0;
+    return message;
+  },
+};
+
+function createBaseCsvOptions_TypesEntry(): CsvOptions_TypesEntry {
+  return { key: "", value: 0 };
+}
+
+export const CsvOptions_TypesEntry: MessageFns<CsvOptions_TypesEntry> = {
+  encode(message: CsvOptions_TypesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).int32(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CsvOptions_TypesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCsvOptions_TypesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CsvOptions_TypesEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? columnTypeFromJSON(object.value) : 0,
+    };
+  },
+
+  toJSON(message: CsvOptions_TypesEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = columnTypeToJSON(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CsvOptions_TypesEntry>): CsvOptions_TypesEntry {
+    return CsvOptions_TypesEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CsvOptions_TypesEntry>): CsvOptions_TypesEntry {
+    const message = createBaseCsvOptions_TypesEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
     return message;
   },
 };
@@ -743,8 +1239,105 @@ export const Column: MessageFns<Column> = {
   },
 };
 
+function createBaseRejectedRow(): RejectedRow {
+  return { line: 0n, reason: "" };
+}
+
+export const RejectedRow: MessageFns<RejectedRow> = {
+  encode(message: RejectedRow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.line !== 0n) {
+      if (BigInt.asIntN(64, message.line) !== message.line) {
+        throw new globalThis.Error("value provided for field message.line of type int64 too large");
+      }
+      writer.uint32(8).int64(message.line);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RejectedRow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRejectedRow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.line = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RejectedRow {
+    return {
+      line: isSet(object.line) ? BigInt(object.line) : 0n,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: RejectedRow): unknown {
+    const obj: any = {};
+    if (message.line !== 0n) {
+      obj.line = message.line.toString();
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RejectedRow>): RejectedRow {
+    return RejectedRow.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RejectedRow>): RejectedRow {
+    const message = createBaseRejectedRow();
+    message.line = (object.line !== undefined && object.line !== null) ? BigInt(object.line) : 0n;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
 function createBaseUploadResponse(): UploadResponse {
-  return { error: "", rows: 0n, csvBytes: 0n, chunkId: "", columns: [], parquetBytes: 0n };
+  return {
+    error: "",
+    rows: 0n,
+    csvBytes: 0n,
+    chunkId: "",
+    columns: [],
+    parquetBytes: 0n,
+    rejectedRowCount: 0n,
+    rejectedRows: [],
+  };
 }
 
 export const UploadResponse: MessageFns<UploadResponse> = {
@@ -775,6 +1368,15 @@ export const UploadResponse: MessageFns<UploadResponse> = {
         throw new globalThis.Error("value provided for field message.parquetBytes of type int64 too large");
       }
       writer.uint32(48).int64(message.parquetBytes);
+    }
+    if (message.rejectedRowCount !== 0n) {
+      if (BigInt.asIntN(64, message.rejectedRowCount) !== message.rejectedRowCount) {
+        throw new globalThis.Error("value provided for field message.rejectedRowCount of type int64 too large");
+      }
+      writer.uint32(56).int64(message.rejectedRowCount);
+    }
+    for (const v of message.rejectedRows) {
+      RejectedRow.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -840,6 +1442,22 @@ export const UploadResponse: MessageFns<UploadResponse> = {
             message.parquetBytes = reader.int64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.rejectedRowCount = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.rejectedRows.push(RejectedRow.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -872,6 +1490,16 @@ export const UploadResponse: MessageFns<UploadResponse> = {
         : isSet(object.parquet_bytes)
         ? BigInt(object.parquet_bytes)
         : 0n,
+      rejectedRowCount: isSet(object.rejectedRowCount)
+        ? BigInt(object.rejectedRowCount)
+        : isSet(object.rejected_row_count)
+        ? BigInt(object.rejected_row_count)
+        : 0n,
+      rejectedRows: globalThis.Array.isArray(object?.rejectedRows)
+        ? object.rejectedRows.map((e: any) => RejectedRow.fromJSON(e))
+        : globalThis.Array.isArray(object?.rejected_rows)
+        ? object.rejected_rows.map((e: any) => RejectedRow.fromJSON(e))
+        : [],
     };
   },
 
@@ -895,6 +1523,12 @@ export const UploadResponse: MessageFns<UploadResponse> = {
     if (message.parquetBytes !== 0n) {
       obj.parquetBytes = message.parquetBytes.toString();
     }
+    if (message.rejectedRowCount !== 0n) {
+      obj.rejectedRowCount = message.rejectedRowCount.toString();
+    }
+    if (message.rejectedRows?.length) {
+      obj.rejectedRows = message.rejectedRows.map((e) => RejectedRow.toJSON(e));
+    }
     return obj;
   },
 
@@ -911,6 +1545,10 @@ export const UploadResponse: MessageFns<UploadResponse> = {
     message.parquetBytes = (object.parquetBytes !== undefined && object.parquetBytes !== null)
       ? BigInt(object.parquetBytes)
       : 0n;
+    message.rejectedRowCount = (object.rejectedRowCount !== undefined && object.rejectedRowCount !== null)
+      ? BigInt(object.rejectedRowCount)
+      : 0n;
+    message.rejectedRows = object.rejectedRows?.map((e) => RejectedRow.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3140,6 +3778,183 @@ export const NumericValue: MessageFns<NumericValue> = {
   },
 };
 
+function createBaseExportRequest(): ExportRequest {
+  return { table: "", columns: [], version: undefined };
+}
+
+export const ExportRequest: MessageFns<ExportRequest> = {
+  encode(message: ExportRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    for (const v of message.columns) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.version !== undefined) {
+      if (BigInt.asIntN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type int64 too large");
+      }
+      writer.uint32(24).int64(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.columns.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.version = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportRequest {
+    return {
+      table: isSet(object.table) ? globalThis.String(object.table) : "",
+      columns: globalThis.Array.isArray(object?.columns) ? object.columns.map((e: any) => globalThis.String(e)) : [],
+      version: isSet(object.version) ? BigInt(object.version) : undefined,
+    };
+  },
+
+  toJSON(message: ExportRequest): unknown {
+    const obj: any = {};
+    if (message.table !== "") {
+      obj.table = message.table;
+    }
+    if (message.columns?.length) {
+      obj.columns = message.columns;
+    }
+    if (message.version !== undefined) {
+      obj.version = message.version.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportRequest>): ExportRequest {
+    return ExportRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportRequest>): ExportRequest {
+    const message = createBaseExportRequest();
+    message.table = object.table ?? "";
+    message.columns = object.columns?.map((e) => e) || [];
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : undefined;
+    return message;
+  },
+};
+
+function createBaseExportResponse(): ExportResponse {
+  return { arrowIpc: new Uint8Array(0) };
+}
+
+export const ExportResponse: MessageFns<ExportResponse> = {
+  encode(message: ExportResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.arrowIpc.length !== 0) {
+      writer.uint32(10).bytes(message.arrowIpc);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.arrowIpc = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportResponse {
+    return {
+      arrowIpc: isSet(object.arrowIpc)
+        ? bytesFromBase64(object.arrowIpc)
+        : isSet(object.arrow_ipc)
+        ? bytesFromBase64(object.arrow_ipc)
+        : new Uint8Array(0),
+    };
+  },
+
+  toJSON(message: ExportResponse): unknown {
+    const obj: any = {};
+    if (message.arrowIpc.length !== 0) {
+      obj.arrowIpc = base64FromBytes(message.arrowIpc);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportResponse>): ExportResponse {
+    return ExportResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportResponse>): ExportResponse {
+    const message = createBaseExportResponse();
+    message.arrowIpc = object.arrowIpc ?? new Uint8Array(0);
+    return message;
+  },
+};
+
 /**
  * Tables of CSV files. The table called `default` is always there, and is the one that the frozen
  * service Table serves.
@@ -3233,6 +4048,23 @@ export const TableServiceDefinition = {
       options: {},
     },
     /**
+     * Streams columns of a table as an Arrow IPC stream, which pandas, polars, DuckDB and Arrow's own
+     * libraries read.
+     *
+     * The bytes of all messages, one after the other, are the stream: a schema, record batches in the
+     * order of the uploads, an end. It sees the table as of one version. The type of a column is int64,
+     * float64, bool, date32, timestamp[us, UTC] or utf8; one that has several types is utf8, with
+     * the values as they are in the CSV files.
+     */
+    export: {
+      name: "Export",
+      requestType: ExportRequest as typeof ExportRequest,
+      requestStream: false,
+      responseType: ExportResponse as typeof ExportResponse,
+      responseStream: true,
+      options: {},
+    },
+    /**
      * Adds one CSV file of any size to a table, sent in pieces.
      *
      * The answer comes when the client has ended its side of the stream, and is the one that
@@ -3304,6 +4136,19 @@ export interface TableServiceImplementation<CallContextExt = {}> {
     context: CallContext & CallContextExt,
   ): ServerStreamingMethodResult<DeepPartial<AggregateResponse>>;
   /**
+   * Streams columns of a table as an Arrow IPC stream, which pandas, polars, DuckDB and Arrow's own
+   * libraries read.
+   *
+   * The bytes of all messages, one after the other, are the stream: a schema, record batches in the
+   * order of the uploads, an end. It sees the table as of one version. The type of a column is int64,
+   * float64, bool, date32, timestamp[us, UTC] or utf8; one that has several types is utf8, with
+   * the values as they are in the CSV files.
+   */
+  export(
+    request: ExportRequest,
+    context: CallContext & CallContextExt,
+  ): ServerStreamingMethodResult<DeepPartial<ExportResponse>>;
+  /**
    * Adds one CSV file of any size to a table, sent in pieces.
    *
    * The answer comes when the client has ended its side of the stream, and is the one that
@@ -3370,6 +4215,16 @@ export interface TableServiceClient<CallOptionsExt = {}> {
     options?: CallOptions & CallOptionsExt,
   ): AsyncIterable<AggregateResponse>;
   /**
+   * Streams columns of a table as an Arrow IPC stream, which pandas, polars, DuckDB and Arrow's own
+   * libraries read.
+   *
+   * The bytes of all messages, one after the other, are the stream: a schema, record batches in the
+   * order of the uploads, an end. It sees the table as of one version. The type of a column is int64,
+   * float64, bool, date32, timestamp[us, UTC] or utf8; one that has several types is utf8, with
+   * the values as they are in the CSV files.
+   */
+  export(request: DeepPartial<ExportRequest>, options?: CallOptions & CallOptionsExt): AsyncIterable<ExportResponse>;
+  /**
    * Adds one CSV file of any size to a table, sent in pieces.
    *
    * The answer comes when the client has ended its side of the stream, and is the one that
@@ -3425,6 +4280,10 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends ReadonlyArray<infer U> ? ReadonlyArray<DeepPartial<U>>
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;
