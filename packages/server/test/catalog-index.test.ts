@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { TableClient } from '@tally/stubs';
 import { describe, expect, test } from 'vitest';
 import { openCatalog, UnseenCommitError } from '../src/tables/catalog.js';
-import { openChunkIndex } from '../src/tables/chunk-index.js';
+import { createColumnCache, emptyIndexState, openChunkIndex } from '../src/tables/chunk-index.js';
 import { openDeltaLog } from '../src/tables/delta-log.js';
 import { openTableFolders } from '../src/tables/files.js';
 import { withFolder, withServer } from './server.js';
@@ -122,6 +122,48 @@ function ingestedAs(type: 'long' | 'double') {
     ranges: new Map(),
   };
 }
+
+test('a chunk that is removed while its column is read is there once or not at all, and then gone', () =>
+  withFolder(async (dataDir) => {
+    const { index: folder } = await openTableFolders(dataDir, 'default', false);
+    let isRemoved = false;
+    const cache = createColumnCache(100_000)?.forTable() ?? expect.fail();
+    // Each reading before the removal is one of the whole column.
+    const get: typeof cache.get = (column) => (isRemoved ? cache.get(column) : undefined);
+    const set: typeof cache.set = (column, cached) => {
+      if (isRemoved) expect(cached.entries).toHaveLength(count - 1);
+      return cache.set(column, cached);
+    };
+    const lateCache = { forTable: () => ({ ...cache, get, set }) };
+    const index = await openChunkIndex(folder, lateCache, keyLimits);
+    const count = 30_000;
+    const field = { field: 'x', type: 'long', column: 'x' } as const;
+    const chunks = Array.from({ length: count }, (_, i) => ({
+      ...{ id: `c${i}`, rows: 1, csvBytes: 4, parquetBytes: 100, checksums: undefined },
+      ...{ columns: [{ name: 'x', field }], version: 0, committedMs: 0, ranges: new Map() },
+    }));
+    await index.add(chunks, [], { ...emptyIndexState, chunks: count, nextVersion: 1 });
+    const last = { ...{ id: `c${count - 1}`, number: count, rows: 1 }, csvBytes: 4 };
+    const removed = { ...last, parquetBytes: 100, columns: ['x'], version: 1 };
+    const state = { ...emptyIndexState, chunks: count, nextVersion: 2 };
+    const removal = index.add([], [removed], state).then(() => {
+      isRemoved = true;
+    });
+    // Some of these begin before the removal is there and end after it.
+    const readings: Promise<void>[] = [];
+    while (!isRemoved) {
+      readings.push(
+        index.columnAt('x', 0).then((entries) => expect(entries).toHaveLength(count)),
+        index.column('x', count).then(({ length }) => expect([count, count - 1]).toContain(length)),
+      );
+      await new Promise(setImmediate);
+    }
+    await Promise.all([removal, ...readings]);
+    expect(await index.column('x', count)).toHaveLength(count - 1);
+    expect(await index.columnAt('x', 1)).toHaveLength(count - 1);
+    expect(await index.columnAt('x', 0)).toHaveLength(count);
+    await index.close();
+  }));
 
 describe('an index that cannot be written', () => {
   /** A catalog of a new table; what it adds to its index fails while the disk `isFull`. */

@@ -9,6 +9,7 @@ import {
   type IndexState,
   type KeptUpload,
   stateAfter,
+  type TableSize,
 } from './chunk-index.js';
 import {
   type CommittedEntry,
@@ -51,7 +52,7 @@ export interface Catalog {
   /** What was kept of the upload with an idempotency key, if it was not too long ago. */
   kept(idempotencyKey: string): Promise<KeptUpload | undefined>;
   /** How many chunks a version has, and how many rows; it must not be later than the latest. */
-  sizeAt(version: number): Promise<{ readonly chunks: number; readonly rows: number }>;
+  sizeAt(version: number): Promise<TableSize>;
   /** Up to `count` chunks, from a number on. */
   chunks(from: number, count: number): Promise<readonly ChunkSummary[]>;
   /** A chunk with its columns, from the log. */
@@ -263,23 +264,31 @@ export async function openCatalog(
     }
   }
 
+  function awaited<T>(reading: Promise<T>): Promise<T> {
+    readings.add(reading);
+    return reading.finally(() => readings.delete(reading));
+  }
+
   await catchUp();
   return {
     state: () => read((state) => state),
     fields: () => read(({ fields }) => fields),
     async column(name, version) {
       const chunks = await read(({ chunks }) => chunks);
-      const reading =
-        version === undefined ? index.column(name, chunks) : index.columnAt(name, version);
-      readings.add(reading);
-      return reading.finally(() => readings.delete(reading));
+      return awaited(
+        version === undefined ? index.column(name, chunks) : index.columnAt(name, version),
+      );
     },
     checksums(chunkNumber) {
       if (state.stopped !== undefined) throw new TableStoppedError(state.stopped);
       return index.checksums(chunkNumber);
     },
     kept: (idempotencyKey) => read(() => index.kept(idempotencyKey)),
-    sizeAt: (version) => read(() => index.sizeAt(version)),
+    async sizeAt(version) {
+      const { nextVersion, chunks, removedChunks, rows } = await read((state) => state);
+      if (version >= nextVersion - 1) return { chunks: chunks - removedChunks, rows };
+      return awaited(index.sizeAt(version));
+    },
     chunks: (from, count) =>
       read(({ chunks }) => index.chunksFrom(from, count).filter(({ number }) => number <= chunks)),
     async loggedChunk(number) {

@@ -52,6 +52,12 @@ export interface KeptUpload {
   readonly crc32c: number;
 }
 
+/** How much a table has. */
+export interface TableSize {
+  readonly chunks: number;
+  readonly rows: number;
+}
+
 /** A chunk without its columns. */
 export interface ChunkSummary {
   readonly id: string;
@@ -151,7 +157,7 @@ export interface ChunkIndex {
   /** The number of a chunk that is there. */
   numberOf(id: string): number | undefined;
   /** How many chunks a version has, and how many rows. */
-  sizeAt(version: number): { readonly chunks: number; readonly rows: number };
+  sizeAt(version: number): Promise<TableSize>;
   /** Up to `count` chunks that are there, from a number on. */
   chunksFrom(number: number, count: number): readonly ChunkSummary[];
   /** Of the files of a chunk, by its number; undefined if the log has none. */
@@ -185,6 +191,7 @@ export async function openChunkIndex(
   });
   const uploads = openRememberedKeys<StoredUpload>(environment, keyLimits);
   const cache = columnCache?.forTable();
+  let removals = 0;
   const transactions = transactionsOf(
     environment,
     folder,
@@ -247,11 +254,14 @@ export async function openChunkIndex(
         for (const chunk of removed) remove(chunk);
         meta.put('state', state);
       });
-      if (removed.length > 0) cache?.clear();
+      if (removed.length > 0) {
+        removals++;
+        cache?.clear();
+      }
     },
 
     async column(name, chunks) {
-      const known = cache?.get(name);
+      const [known, before] = [cache?.get(name), removals];
       const entries = known === undefined ? [] : known.entries.slice();
       let number = known?.chunks ?? 0;
       const range = { start: keyOf(name, number + 1), end: keyOf(name, chunks + 1) };
@@ -264,7 +274,8 @@ export async function openChunkIndex(
         if (++read % entriesPerTurn === 0) await new Promise(setImmediate);
       }
       number = Math.max(number, chunks);
-      cache?.set(name, { chunks: number, entries });
+      // What another call has removed meanwhile is seen by this one only.
+      if (removals === before) cache?.set(name, { chunks: number, entries });
       return number > chunks ? entries.filter((entry) => entry.chunkNumber <= chunks) : entries;
     },
 
@@ -276,16 +287,21 @@ export async function openChunkIndex(
         entries.push(entryOf(key, value, entries.at(-1)));
         if (entries.length % entriesPerTurn === 0) await new Promise(setImmediate);
       }
+      // Read after those that are there, so none is missed; one that was removed meanwhile is in both.
+      const seen = new Set(entries.map(({ chunkNumber }) => chunkNumber));
       for (const { key, value } of removedColumns.getRange(range)) {
         const [removedVersion, stored] = value;
-        if (removedVersion > version) entries.push(entryOf(key, stored, undefined));
+        if (removedVersion <= version) continue;
+        const entry = entryOf(key, stored, undefined);
+        if (!seen.has(entry.chunkNumber)) entries.push(entry);
       }
       return entries.sort((a, b) => a.chunkNumber - b.chunkNumber);
     },
 
-    sizeAt(version) {
-      let [chunks, rows] = [0, 0];
+    async sizeAt(version) {
+      let [chunks, rows, read] = [0, 0, 0];
       for (const { value } of summaries.getRange({ end: chunksAt(version) + 1 })) {
+        if (++read % entriesPerTurn === 0) await new Promise(setImmediate);
         const [, rowsOfChunk, , , , removedVersion = Number.POSITIVE_INFINITY] = value;
         if (removedVersion <= version) continue;
         chunks++;
