@@ -207,6 +207,41 @@ export const mutants: readonly Mutant[] = [
     noticedBy: tests('server', 'concurrent-clients.test.ts', 'a sum is of whole chunks'),
   },
   {
+    name: 'a deleted chunk left in the index',
+    file: server('tables/chunk-index.ts'),
+    edits: [['        for (const chunk of removed) remove(chunk);\n', '']],
+    noticedBy: tests('server', 'delete-chunk.test.ts', 'is in no sum'),
+  },
+  {
+    name: 'a chunk that is deleted meanwhile counted twice',
+    file: server('tables/chunk-index.ts'),
+    edits: [['if (!seen.has(entry.chunkNumber)) ', '']],
+    noticedBy: tests('server', 'catalog-index.test.ts', 'removed while its column is read'),
+  },
+  {
+    name: 'a chunk that is deleted meanwhile kept in memory',
+    file: server('tables/chunk-index.ts'),
+    edits: [['if (removals === before) cache', 'cache']],
+    noticedBy: tests('server', 'catalog-index.test.ts', 'removed while its column is read'),
+  },
+  {
+    name: 'an aggregate of the latest version',
+    file: server('tables/aggregate-call.ts'),
+    edits: [['catalog.column(column, version)', 'catalog.column(column)']],
+    noticedBy: tests('server', 'aggregate-call.test.ts', 'of a version are those of its chunks'),
+  },
+  {
+    name: 'a batch done as far as it goes',
+    file: server('numbers/operations.ts'),
+    edits: [
+      [
+        "      if (before === undefined) return refused('no such number');\n",
+        '      if (before === undefined) break;\n',
+      ],
+    ],
+    noticedBy: tests('server', 'number-batches.test.ts', 'changes nothing'),
+  },
+  {
     name: 'a sum through a double',
     file: server('tables/column-sum.ts'),
     edits: [['    total += sum;\n', '    total += BigInt(Number(sum));\n']],
