@@ -239,7 +239,10 @@ export const mutants: readonly Mutant[] = [
         '      if (before === undefined) break;\n',
       ],
     ],
-    noticedBy: tests('server', 'number-batches.test.ts', 'changes nothing'),
+    noticedBy: {
+      ...tests('server', 'number-batches.test.ts', 'changes nothing'),
+      finding: 'the call did not fail',
+    },
   },
   {
     name: 'a sum through a double',
