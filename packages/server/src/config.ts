@@ -133,7 +133,7 @@ export const numberOptions = {
     fallback: 1_000_000,
     min: 1,
     max: 100_000_000,
-    help: 'most idempotency keys that are kept, of sets and as many of uploads; the oldest go',
+    help: 'most idempotency keys that are kept, of numbers and as many of uploads; the oldest go',
   },
   idempotencyHours: {
     unit: 'hours',

@@ -14,9 +14,10 @@ export interface RememberedKeys<Record> {
    * Records what was done for a key at a time, in milliseconds since 1970.
    *
    * To be called in a transaction of the environment: the key is there if, and only if, what else
-   * the transaction writes is. Removes a few of the oldest keys that are too old or too many.
+   * the transaction writes is. Removes a few of the oldest keys that are too old or too many; one
+   * whose record takes more room than most counts as `weight` keys.
    */
-  put(key: string, record: Record, atMs: number): void;
+  put(key: string, record: Record, atMs: number, weight?: number): void;
   /** Forgets everything; in a transaction too. */
   clear(): void;
 }
@@ -32,8 +33,9 @@ type Numbers = readonly [first: number, next: number];
 /**
  * Opens the keys of an environment, for records of what MessagePack can hold.
  *
- * Keys are numbered as they come. A queue has the key of each number; it only grows at its end and
- * shrinks at its start, so its two ends say how long it is: LMDB's own count takes time.
+ * Keys are numbered as they come; one of weight 3 takes three numbers, and has the first. A queue has
+ * the key of each number; it only grows at its end and shrinks at its start, so its two ends say how
+ * long it is: LMDB's own count takes time.
  */
 export function openRememberedKeys<Record>(
   environment: RootDatabase,
@@ -46,8 +48,7 @@ export function openRememberedKeys<Record>(
   const isTooOld = (atMs: number) => Date.now() - atMs >= keptMs;
 
   // A key that came again, after it was too old, has a later number.
-  function removeIfSurplus(number: number, next: number): boolean {
-    const key = queue.get(number) as string;
+  function removeIfSurplus(number: number, key: string, next: number): boolean {
     const stored = records.get(key);
     const isLatest = stored !== undefined && stored[0] === number;
     const isSurplus = next - number >= idempotencyKeysMax;
@@ -63,15 +64,19 @@ export function openRememberedKeys<Record>(
       return stored === undefined || isTooOld(stored[1]) ? undefined : stored[2];
     },
 
-    put(key, record, atMs) {
+    put(key, record, atMs, weight = 1) {
       if (isTooOld(atMs)) return;
-      const [first, next] = ends.get(endsKey) ?? [0, 0];
+      const [first, number] = ends.get(endsKey) ?? [0, 0];
+      const next = number + weight;
       let oldest = first;
-      const end = Math.min(next, first + removalsMax);
-      while (oldest < end && removeIfSurplus(oldest, next)) oldest++;
-      records.put(key, [next, atMs, record]);
-      queue.put(next, key);
-      ends.put(endsKey, [oldest, next + 1]);
+      const queued = [...queue.getRange({ start: first, end: number, limit: removalsMax })];
+      for (const { key: one, value } of queued) {
+        if (!removeIfSurplus(one, value, next - 1)) break;
+        oldest = one + 1;
+      }
+      records.put(key, [number, atMs, record]);
+      queue.put(number, key);
+      ends.put(endsKey, [oldest, next]);
     },
 
     clear() {

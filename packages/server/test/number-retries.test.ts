@@ -187,6 +187,27 @@ test.each(['add', 'delete', 'batch'])(
     }),
 );
 
+test('a large batch counts as several keys, one more for each 32 numbers that it adds to', () =>
+  withServer(
+    { args: [...args, '--idempotency-keys-max', '10'] },
+    async (_server, { numberService }) => {
+      const isReplay = async (key: string, size: number) => {
+        const operations = Array.from({ length: size }, (_, i) => ({ key: `${i}`, add: 1n }));
+        const call = keyed(key);
+        await numberService.batchNumbers({ operations }, call);
+        return call.isReplay();
+      };
+      // Four keys each, so that two have room, and two keys more.
+      for (const key of ['a', 'b', 'c']) expect(await isReplay(key, 127)).toBe(false);
+      for (const key of ['b', 'c']) expect(await isReplay(key, 127)).toBe(true);
+      for (const key of ['d', 'e']) expect(await isReplay(key, 31)).toBe(false);
+      for (const key of ['b', 'c']) expect(await isReplay(key, 127)).toBe(true);
+      expect(await isReplay('f', 1)).toBe(false);
+      expect(await isReplay('c', 127)).toBe(true);
+      expect(await isReplay('b', 127)).toBe(false);
+    },
+  ));
+
 test('a set that was recorded when there was nothing but sets is still known', () =>
   withFolder(async (dataDir) => {
     const binary = { keyEncoding: 'binary', encoding: 'binary' } as const;

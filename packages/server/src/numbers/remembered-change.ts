@@ -35,6 +35,13 @@ export function recordOf(
   return unsaid.length === 0 ? [digest, total] : [digest, total, Buffer.concat(unsaid)];
 }
 
+/** What one key's record may take: most take less than this. */
+const bytesPerKey = 256;
+
+/** As how many keys a record counts: that of 10,000 additions has 80 kB. */
+export const weightOf = ([, , values]: RememberedChange): number =>
+  1 + (Buffer.isBuffer(values) ? Math.floor(values.length / bytesPerKey) : 0);
+
 /** What a record says of the same operations. */
 export function outcomeOf(
   record: RememberedChange,

@@ -14,6 +14,7 @@ import {
   outcomeOf,
   type RememberedChange,
   recordOf,
+  weightOf,
 } from './remembered-change.js';
 
 /** Named 64-bit integers and their sum, on disk. */
@@ -170,7 +171,9 @@ export async function openNumberStore({
     }
     const outcome = changeInTransaction(operations);
     const record = recordOf(digest, outcome, operations);
-    if (record !== undefined) remembered.put(idempotencyKey, record, Date.now());
+    if (record !== undefined) {
+      remembered.put(idempotencyKey, record, Date.now(), weightOf(record));
+    }
     return { outcome };
   }
 
