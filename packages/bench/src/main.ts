@@ -16,6 +16,7 @@ import { batches } from './sections/batches.js';
 import { cache } from './sections/cache.js';
 import { columnSums } from './sections/column-sums.js';
 import { firstRequests } from './sections/first-requests.js';
+import { manyChunks } from './sections/many-chunks.js';
 import { memory } from './sections/memory.js';
 import { overload } from './sections/overload.js';
 import { scaling } from './sections/scaling.js';
@@ -33,6 +34,7 @@ const sections: Readonly<Record<SectionName, (run: BenchRun) => Promise<SectionR
   aggregates,
   cache,
   scaling,
+  'many-chunks': manyChunks,
   upload,
   stream,
   memory,

@@ -89,14 +89,16 @@ function containerGroup(id: string): string {
 /** Starts Tally in a group made here, as in the image: no proxy of Docker's is in between. */
 export async function startInGroup(
   serverArgs: readonly string[] = [],
-): Promise<LimitedServer & Pick<RunningServer, 'cpuMs'>> {
+  dataDir?: string,
+): Promise<LimitedServer & Pick<RunningServer, 'cpuMs' | 'startMs'>> {
   const group = makeControlGroup('tally-bench');
   const { nodeArgs, env } = imageSettings;
   const [enter = '', ...rest] = group.enter;
   const node = [process.execPath, ...nodeArgs, serverMain, ...noSumCache, ...serverArgs];
-  const server = await startServer(enter, [...rest, ...node], env);
+  const server = await startServer(enter, [...rest, ...node], env, dataDir);
   return {
     address: server.address,
+    startMs: server.startMs,
     cpuMs: server.cpuMs,
     group: group.folder,
     how: group.how,

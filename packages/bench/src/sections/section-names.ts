@@ -9,6 +9,7 @@ export const sectionNames = [
   'aggregates',
   'cache',
   'scaling',
+  'many-chunks',
   'upload',
   'stream',
   'memory',
