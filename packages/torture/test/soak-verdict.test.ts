@@ -4,38 +4,39 @@ import type { SoakRecord } from '../src/soak/soak-run.js';
 import { livesOf } from '../src/soak/soak-run.js';
 import { findings, passes } from '../src/soak/soak-verdict.js';
 
-const lives = 6;
-const samplesEach = 100;
-const minutesEach = 10;
+const minutesInAll = 60;
+const lives = livesOf(minutesInAll);
+const samplesPerMinute = 10;
 
 /** A run of an hour in which nothing happens, but for what is said. */
 function record(
   change: (minutesInLife: number, minutes: number) => Partial<Sample> = () => ({}),
   rest: Partial<SoakRecord> = {},
 ): SoakRecord {
-  const samples = Array.from({ length: lives * samplesEach }, (_, i): Sample => {
-    const life = Math.floor(i / samplesEach);
-    const inLife = ((i % samplesEach) / samplesEach) * minutesEach;
-    const minutes = life * minutesEach + inLife;
-    const flat = { p50: 1, p99: 10 };
-    return {
-      minutes,
-      life,
-      groupMB: 400,
-      anonymousMB: 200,
-      peakMB: 250,
-      openFiles: 60,
-      threads: 23,
-      latencies: { SetNum: flat, Fact: flat, 'small upload': flat },
-      timerP99Ms: 2,
-      ...change(inLife, minutes),
-    };
-  });
+  const samples = lives.flatMap((lifeMinutes, life) =>
+    Array.from({ length: lifeMinutes * samplesPerMinute }, (_, i): Sample => {
+      const inLife = i / samplesPerMinute;
+      const minutes = lives.slice(0, life).reduce((sum, one) => sum + one, inLife);
+      const flat = { p50: 1, p99: 10 };
+      return {
+        minutes,
+        life,
+        groupMB: 400,
+        anonymousMB: 200,
+        peakMB: 250,
+        openFiles: 60,
+        threads: 23,
+        latencies: { SetNum: flat, Fact: flat, 'small upload': flat },
+        timerP99Ms: 2,
+        ...change(inLife, minutes),
+      };
+    }),
+  );
   return {
-    minutes: lives * minutesEach,
+    minutes: minutesInAll,
     seed: 1,
     how: 'a control group',
-    lives,
+    lives: lives.length,
     samples,
     numbersAcknowledged: 1,
     chunksAcknowledged: 1,
@@ -59,13 +60,13 @@ it('passes when nothing grows and nothing is wrong', () => {
 });
 
 it('takes what grows in the first minutes of a life for its start', () => {
-  const start = record((minutes) => ({ anonymousMB: 150 + Math.min(minutes, 3) * 20 }));
+  const start = record((minutes) => ({ anonymousMB: 150 + Math.min(minutes, 7) * 10 }));
   expect(failing(start)).toEqual([]);
 });
 
 it.each<[string, SoakRecord]>([
   [
-    'growth of anonymous memory within a life',
+    'growth of anonymous memory in the second half of a long life',
     record((minutes) => ({ anonymousMB: 150 + minutes * 3 })),
   ],
   ['peak memory, without page cache', record(() => ({ peakMB: 401 }))],
@@ -100,6 +101,9 @@ it('allows for a machine that has become slower itself, and for single slow mome
   expect(failing(slowMoments)).toEqual([]);
 });
 
-it('divides any time into lives of 10 minutes at most, as many in each third', () => {
-  expect([1, 60, 61, 120, 600].map(livesOf)).toEqual([6, 6, 12, 12, 60]);
+it('divides any time into short and long lives, the same in each third', () => {
+  expect(livesOf(60)).toEqual([5, 15, 5, 15, 5, 15]);
+  expect([1, 60, 61, 120, 600].map((minutes) => livesOf(minutes).length)).toEqual([
+    6, 6, 12, 12, 60,
+  ]);
 });

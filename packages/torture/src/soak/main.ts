@@ -29,7 +29,7 @@ const { minutes, seed, out } = command.parse().opts();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const lives = livesOf(minutes);
 console.log(
-  `${minutes} minutes, ${lives} lives of ${(minutes / lives).toFixed(1)} each, seed ${seed}`,
+  `${minutes} minutes, ${lives.length} lives of up to ${Math.max(...lives).toFixed(1)}, seed ${seed}`,
 );
 const samplesPerLine = 20;
 let samples = 0;

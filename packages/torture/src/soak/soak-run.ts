@@ -39,18 +39,25 @@ export interface SoakRecord {
 }
 
 const sampleMs = 3000;
-const lifeMinutesMax = 10;
-/** A new data folder is begun after so many lives, so that the data does not grow without bound. */
-const livesPerFolder = 2;
+/** A new data folder is begun after that, so that the data does not grow without bound. */
+const folderMinutesMax = 20;
 /** Three folders, so that each third of a run has seen the same. */
-const livesMin = 3 * livesPerFolder;
+const foldersMin = 3;
+/**
+ * The lives of a folder, by their share of its time: one to be killed early, and one that is long
+ * enough to show what memory does once it has settled, which takes up to 7 minutes.
+ */
+const lifeShares = [1 / 4, 3 / 4];
 
 /** Caches that are full within the first minutes: what grows after that is no cache. */
 const smallCaches = ['--sum-cache-entries', '2000', '--catalog-cache-entries', '2000'];
 
-/** Lives of 10 minutes at most, as many in each third of the run. */
-export function livesOf(minutes: number): number {
-  return livesMin * Math.max(1, Math.ceil(minutes / (livesMin * lifeMinutesMax)));
+/** How long each life of a run is, in minutes: the same in each third of the run. */
+export function livesOf(minutes: number): readonly number[] {
+  const folders = foldersMin * Math.max(1, Math.ceil(minutes / (foldersMin * folderMinutesMax)));
+  return Array.from({ length: folders }, () =>
+    lifeShares.map((share) => (minutes / folders) * share),
+  ).flat();
 }
 
 /** Serves a mixed load within 512 MB, with a kill and a restart between lives, until time is up. */
@@ -103,10 +110,10 @@ class Run {
 
   async allLives(): Promise<void> {
     const lives = livesOf(this.options.minutes);
-    for (let folder = 0; folder < lives / livesPerFolder; folder++) {
+    for (let first = 0; first < lives.length; first += lifeShares.length) {
       const dataDir = await mkdtemp(path.join(tmpdir(), 'tally-soak-'));
       try {
-        await this.#livesOfFolder(dataDir, (this.options.minutes / lives) * 60_000);
+        await this.#livesOfFolder(dataDir, lives.slice(first, first + lifeShares.length));
       } catch (error) {
         throw new Error(`${messageOf(error)}. The data is kept in ${dataDir}.`, { cause: error });
       }
@@ -114,15 +121,15 @@ class Run {
     }
   }
 
-  async #livesOfFolder(dataDir: string, lifeMs: number): Promise<void> {
+  async #livesOfFolder(dataDir: string, lives: readonly number[]): Promise<void> {
     const expected = { numbers: new ExpectedNumbers(), table: new ExpectedTable() };
     let life = await this.#start(dataDir, expected);
     try {
       const connection = connect(life.address);
       await setBallast(life, connection);
       connection.close();
-      for (let i = 0; i < livesPerFolder; i++) {
-        await this.#live(life, lifeMs);
+      for (const [i, minutes] of lives.entries()) {
+        await this.#live(life, minutes * 60_000);
         await checkStoredNumbers(dataDir, expected);
         life = await this.#start(dataDir, expected);
         await checkRestarted(life, i, 'all');
