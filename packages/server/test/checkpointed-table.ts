@@ -1,8 +1,13 @@
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import type { TableServiceClient } from '@tally/stubs';
+import { afterAll, beforeAll } from 'vitest';
+import { verifyDataFolder } from '../dist/verify/verify.js';
 import { keyed } from './keyed-calls.js';
-import type { Connection } from './server.js';
+import { type Connection, eventually, withFolder, withServer } from './server.js';
 import { piecesOf, sumOf } from './table-calls.js';
-import { tableFolders } from './table-files.js';
+import { type Action, commitPath, tableFolders } from './table-files.js';
 
 // A table of many commits, and what clients see of it.
 
@@ -51,4 +56,97 @@ export async function seenOf({ table, streamed }: Connection, asOf: readonly num
       if (result !== undefined) versions.push(result);
   }
   return { sums, chunks, versions, table: await streamed.describeTable({}) };
+}
+
+/** Versions that `seenOf` asks for: before, at and after those of checkpoints. */
+export const asOf = [0, 60, 99, 100, 125, 199, 200, 233];
+
+export const noCaches = ['--sum-cache-entries', '0', '--catalog-cache-entries', '0'];
+
+export const removeIndex = (dataDir: string) =>
+  rm(tableFolders(dataDir).index, { recursive: true });
+
+export const problemsOf = async (dataDir: string) => (await verifyDataFolder(dataDir)).problems;
+
+/** Waits until a commit that a checkpoint has taken the place of is removed. */
+export const untilRemoved = (dataDir: string, version: number) =>
+  eventually(async () => !(await readdir(logOf(dataDir))).includes(commitName(version)));
+
+/** Waits until the checkpoint of a version is the last one. */
+export const untilLast = (dataDir: string, version: number) =>
+  eventually(async () => {
+    const last = path.join(logOf(dataDir), '_last_checkpoint');
+    const text = await readFile(last, 'utf8').catch(() => '{}');
+    return JSON.parse(text).version === version;
+  });
+
+/** Runs `work` on a copy of a data folder. */
+export const withCopy = (dataDir: string, work: (dataDir: string) => Promise<void>) =>
+  withFolder(async (folder) => {
+    const copy = path.join(folder, 'data');
+    await cp(dataDir, copy, { recursive: true });
+    await work(copy);
+  });
+
+async function readLog(dataDir: string, from: number, to: number): Promise<Action[][]> {
+  const versions = Array.from({ length: to - from }, (_, i) => from + i);
+  const texts = versions.map((version) => readFile(commitPath(dataDir, version), 'utf8'));
+  return (await Promise.all(texts)).map((text) => text.trimEnd().split('\n').map(toAction));
+}
+
+const toAction = (line: string): Action => JSON.parse(line);
+
+/** Data folders whose log has checkpoints, made once for all tests of a file. */
+export interface CheckpointedTables {
+  /** Its next commit makes the checkpoint of version 200 due. */
+  readonly before: string;
+  /** The same, with commits up to version 233, of which the first are in checkpoints only. */
+  readonly whole: string;
+  /** What clients see of the second. */
+  readonly seen: Awaited<ReturnType<typeof seenOf>>;
+  /** All its commits as they were, in the order of their versions. */
+  readonly commits: readonly Action[][];
+}
+
+export function checkpointedTables(): CheckpointedTables {
+  let folder: string;
+  let made: CheckpointedTables;
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'tally-checkpoints-'));
+    made = await makeTables(path.join(folder, 'before'), path.join(folder, 'whole'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+  return {
+    get before() {
+      return made.before;
+    },
+    get whole() {
+      return made.whole;
+    },
+    get seen() {
+      return made.seen;
+    },
+    get commits() {
+      return made.commits;
+    },
+  };
+}
+
+async function makeTables(before: string, whole: string): Promise<CheckpointedTables> {
+  await withServer({ dataDir: before }, async (_server, { streamed }) => {
+    await uploadRows(streamed, 1, 120);
+    for (const number of [3, 49, 115]) await deleteChunk(streamed, number);
+    await uploadRows(streamed, 121, 195);
+    for (const number of [4, 150]) await deleteChunk(streamed, number);
+  });
+  const first = await readLog(before, 0, 200);
+  await cp(before, whole, { recursive: true });
+  const seen = await withServer({ dataDir: whole }, async (_server, connection) => {
+    await uploadRows(connection.streamed, 201, 230);
+    await deleteChunk(connection.streamed, 160);
+    await uploadRows(connection.streamed, 231, 233);
+    await untilRemoved(whole, 99);
+    return seenOf(connection, asOf);
+  });
+  return { before, whole, seen, commits: [...first, ...(await readLog(whole, 200, 234))] };
 }
