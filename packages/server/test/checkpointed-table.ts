@@ -2,6 +2,7 @@ import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TableServiceClient } from '@tally/stubs';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll } from 'vitest';
 import { verifyDataFolder } from '../dist/verify/verify.js';
 import { keyed } from './keyed-calls.js';
@@ -88,7 +89,7 @@ export const withCopy = (dataDir: string, work: (dataDir: string) => Promise<voi
     await work(copy);
   });
 
-async function readLog(dataDir: string, from: number, to: number): Promise<Action[][]> {
+export async function readLog(dataDir: string, from: number, to: number): Promise<Action[][]> {
   const versions = Array.from({ length: to - from }, (_, i) => from + i);
   const texts = versions.map((version) => readFile(commitPath(dataDir, version), 'utf8'));
   return (await Promise.all(texts)).map((text) => text.trimEnd().split('\n').map(toAction));
@@ -149,4 +150,50 @@ async function makeTables(before: string, whole: string): Promise<CheckpointedTa
     return seenOf(connection, asOf);
   });
   return { before, whole, seen, commits: [...first, ...(await readLog(whole, 200, 234))] };
+}
+
+type Fields = Action[string];
+
+/** The actions of a table's state. */
+export interface TableState {
+  readonly protocol: readonly Fields[];
+  readonly metaData: readonly Fields[];
+  readonly add: readonly Fields[];
+  readonly remove: readonly Fields[];
+}
+
+const byPath = (a: Fields, b: Fields) => String(a.path).localeCompare(String(b.path));
+
+/** The state after commits, as PROTOCOL.md's "Action Reconciliation" says. */
+export function reconciled(commits: readonly Action[][]): TableState {
+  const actions = commits.flat();
+  const all = (kind: string) =>
+    actions.flatMap(({ [kind]: fields }) => (fields === undefined ? [] : [fields]));
+  const removed = all('remove');
+  const gone = new Set(removed.map(({ path }) => path));
+  return {
+    protocol: all('protocol').slice(-1),
+    metaData: all('metaData').slice(-1),
+    add: all('add')
+      .filter(({ path }) => !gone.has(path))
+      .map((add) => ({ ...add, dataChange: false })),
+    remove: removed
+      .map(({ path, deletionTimestamp }) => ({ path, deletionTimestamp, dataChange: false }))
+      .sort(byPath),
+  };
+}
+
+/** The state that a checkpoint holds, read without any of the server's code. */
+export async function stateIn(file: string): Promise<TableState> {
+  const rows = await parquetReadObjects({ file: await asyncBufferFromFile(file) });
+  const numbers = (_: string, value: unknown) =>
+    typeof value === 'bigint' ? Number(value) : value;
+  const plain: Partial<Action>[] = JSON.parse(JSON.stringify(rows, numbers));
+  const all = (kind: string) => plain.flatMap(({ [kind]: fields }) => (fields ? [fields] : []));
+  return {
+    protocol: all('protocol'),
+    metaData: all('metaData'),
+    add: all('add'),
+    remove: all('remove').sort(byPath),
+  };
 }

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
+import { emptyIndexState, openChunkIndex } from '../src/tables/chunk-index.js';
 import {
   asOf,
   checkpointedTables,
@@ -11,8 +11,10 @@ import {
   logOf,
   noCaches,
   problemsOf,
+  reconciled,
   removeIndex,
   seenOf,
+  stateIn,
   untilLast,
   untilRemoved,
   uploadRow,
@@ -21,7 +23,7 @@ import {
 } from './checkpointed-table.js';
 import { eventually, withProcess, withServer } from './server.js';
 import { keep, sumOf } from './table-calls.js';
-import { type Action, commitPath, duckDb, quoted, tableFolders } from './table-files.js';
+import { commitPath, duckDb, quoted, tableFolders } from './table-files.js';
 
 // Every 100 commits a checkpoint takes the place of older commits, and nothing is missed.
 
@@ -55,42 +57,9 @@ describe('the log', () => {
 });
 
 describe('a checkpoint holds what its commits come to', () => {
-  /** The actions of a table's state, as PROTOCOL.md's "Action Reconciliation" says. */
-  function reconciled(version: number) {
-    const actions = tables.commits.slice(0, version + 1).flat();
-    const last = (kind: string) => actions.findLast((action) => action[kind])?.[kind];
-    const removed = actions.flatMap(({ remove }) => (remove === undefined ? [] : [remove]));
-    const gone = new Set(removed.map(({ path }) => path));
-    const added = actions.flatMap(({ add }) => (add === undefined ? [] : [add]));
-    return {
-      protocol: last('protocol'),
-      metaData: last('metaData'),
-      add: added
-        .filter(({ path }) => !gone.has(path))
-        .map((add): Action[string] => ({ ...add, dataChange: false })),
-      remove: removed.map(({ path, deletionTimestamp }) => ({
-        path,
-        deletionTimestamp,
-        dataChange: false,
-      })),
-    };
-  }
-
-  const plain = (value: unknown) =>
-    JSON.parse(JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? Number(v) : v)));
-
   test.each([100, 200])('hyparquet reads that of version %i', async (version) => {
-    const file = await asyncBufferFromFile(path.join(logOf(tables.whole), checkpointName(version)));
-    const rows: Action[] = plain(await parquetReadObjects({ file }));
-    const all = (kind: string) =>
-      rows.flatMap((row) => (row[kind] ? [row[kind] as Action[string]] : []));
-    const expected = reconciled(version);
-    const byPath = (a: Action[string], b: Action[string]) =>
-      String(a.path).localeCompare(String(b.path));
-    expect(all('protocol')).toEqual([expected.protocol]);
-    expect(all('metaData')).toEqual([expected.metaData]);
-    expect(all('add')).toEqual(expected.add);
-    expect(all('remove').sort(byPath)).toEqual(expected.remove.sort(byPath));
+    const file = path.join(logOf(tables.whole), checkpointName(version));
+    expect(await stateIn(file)).toEqual(reconciled(tables.commits.slice(0, version + 1)));
   });
 
   test('DuckDB reads it', async () => {
@@ -100,7 +69,7 @@ describe('a checkpoint holds what its commits come to', () => {
        WHERE add.path IS NOT NULL`,
     );
     expect(reader.getRows()).toEqual(
-      reconciled(200).add.map(({ path, tags, stats }) => [
+      reconciled(tables.commits.slice(0, 201)).add.map(({ path, tags, stats }) => [
         path,
         (tags as Record<string, string>)['tally.chunk'],
         stats,
@@ -150,6 +119,26 @@ describe.each([
       expect(await problemsOf(dataDir)).toEqual([]);
     }));
 });
+
+test('an index into which a checkpoint was not taken as a whole is made anew', () =>
+  withCopy(tables.whole, async (dataDir) => {
+    const folder = tableFolders(dataDir).index;
+    await removeIndex(dataDir);
+    const index = await openChunkIndex(folder, undefined, {
+      idempotencyKeysMax: 10,
+      idempotencyHours: 24,
+    });
+    const id = '01234567-89ab-cdef-0123-456789abcdef';
+    const sizes = { rows: 7, csvBytes: 1, parquetBytes: 1, committedMs: 0, version: 0 };
+    const chunk = { id, ...sizes, checksums: undefined, columns: [], ranges: new Map() };
+    const chunks = Array.from({ length: 300 }, () => chunk);
+    await index.add(chunks, [], { ...emptyIndexState, chunks: chunks.length, rows: 2100 });
+    await index.close();
+    await withServer({ dataDir, args: noCaches }, async (_server, connection) => {
+      expect(await seenOf(connection, asOf)).toEqual(tables.seen);
+    });
+    expect(await problemsOf(dataDir)).toEqual([]);
+  }));
 
 describe('a kill while a checkpoint is made leaves a table that is well', () => {
   const preload = new URL('./die-at-checkpoint.mjs', import.meta.url).href;
