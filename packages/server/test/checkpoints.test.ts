@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -21,13 +22,15 @@ import {
   uploadRows,
   withCopy,
 } from './checkpointed-table.js';
-import { eventually, withProcess, withServer } from './server.js';
-import { keep, sumOf } from './table-calls.js';
+import { eventually, withFolder, withProcess, withServer } from './server.js';
+import { keep, piecesOf, sumOf } from './table-calls.js';
 import { commitPath, duckDb, quoted, tableFolders } from './table-files.js';
 
 // Every 100 commits a checkpoint takes the place of older commits, and nothing is missed.
 
 const tables = checkpointedTables();
+
+const preload = new URL('./stop-at-checkpoint.mjs', import.meta.url).href;
 
 describe('the log', () => {
   test('has the last two checkpoints, and the commits from the first of them on', async () => {
@@ -141,7 +144,6 @@ test('an index into which a checkpoint was not taken as a whole is made anew', (
   }));
 
 describe('a kill while a checkpoint is made leaves a table that is well', () => {
-  const preload = new URL('./die-at-checkpoint.mjs', import.meta.url).href;
   test.each([
     { at: checkpointName(200), when: 'before' },
     { at: checkpointName(200), when: 'after' },
@@ -152,7 +154,7 @@ describe('a kill while a checkpoint is made leaves a table that is well', () => 
     { at: commitName(99), when: 'after' },
   ])('$when $at', ({ at, when, grows = false }) =>
     withCopy(tables.before, async (dataDir) => {
-      const env = { NODE_OPTIONS: `--import ${preload}`, DIE_AT: at, DIE_WHEN: when };
+      const env = { NODE_OPTIONS: `--import ${preload}`, STEP_AT: at, STEP_WHEN: when };
       await withProcess({ dataDir, env }, async (server, { streamed }) => {
         await uploadRow(streamed, 201).catch(() => {});
         await eventually(async () => server.process.signalCode === 'SIGKILL');
@@ -210,14 +212,33 @@ test("commits of another engine's VACUUM, and uploads at once, while files of th
     expect(await sumOf(table, 'x')).toBe(BigInt(uploads));
   }));
 
-test('a table that is dropped while its checkpoint is made leaves nothing to a new one of its name', () =>
-  withServer({}, async ({ dataDir }, { streamed }) => {
-    async function* row() {
-      yield { table: 'short', csvData: Buffer.from('x\n1\n') };
-    }
-    await streamed.createTable({ table: 'short' });
-    for (let i = 0; i <= 100; i++) await streamed.upload(row());
-    await streamed.dropTable({ table: 'short' });
-    await streamed.createTable({ table: 'short' });
-    expect(await readdir(path.join(dataDir, 'tables', 'short', 'delta', '_delta_log'))).toEqual([]);
+test('a table is dropped after its checkpoint is made, which so is not of a new one of its name', () =>
+  withFolder(async (folder) => {
+    const gate = path.join(folder, 'gate');
+    await writeFile(gate, '');
+    const step = { STEP_AT: checkpointName(100), STEP_WHEN: 'before', STEP_GATE: gate };
+    const env = { NODE_OPTIONS: `--import ${preload}`, ...step };
+    await withProcess(
+      { env, args: ['--table-threads', '3'] },
+      async ({ dataDir }, { streamed }) => {
+        async function* row() {
+          yield { table: 'short', csvData: Buffer.from('x\n1\n') };
+        }
+        await streamed.createTable({ table: 'short' });
+        for (let i = 0; i <= 100; i++) await streamed.upload(row());
+        await eventually(async () => existsSync(`${gate}.waiting`));
+        let isDropped = false;
+        const dropped = streamed.dropTable({ table: 'short' }).then(() => {
+          isDropped = true;
+        });
+        // Nothing else waits for it, and it would be dropped by then.
+        for (let i = 0; i < 100; i++) await streamed.upload(piecesOf('x\n1\n', 10));
+        expect(isDropped).toBe(false);
+        await rm(gate);
+        await dropped;
+        await streamed.createTable({ table: 'short' });
+        const log = path.join(dataDir, 'tables', 'short', 'delta', '_delta_log');
+        expect(await readdir(log)).toEqual([]);
+      },
+    );
   }));
