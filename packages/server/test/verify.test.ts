@@ -140,7 +140,7 @@ const damages: readonly Damage[] = [
       await mkdir(path.join(dataDir, 'tables', 'Other'));
       await writeFile(path.join(log, 'a.json'), '');
       // What other engines put there is right.
-      await writeFile(path.join(log, '_last_checkpoint'), '');
+      await writeFile(path.join(log, '00000000000000000000.crc'), '');
       await writeFile(path.join(dataDir, 'tmp', `${strayId}.csv`), 'x\n');
     },
     problems: [

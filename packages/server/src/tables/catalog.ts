@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import path from 'node:path';
 import { Mutex } from 'async-mutex';
 import { StoppedError } from '../lmdb-failure.js';
+import { findCheckpoints } from './checkpoint-list.js';
 import {
   type ChunkIndex,
   type ChunkSummary,
@@ -11,16 +13,17 @@ import {
   stateAfter,
   type TableSize,
 } from './chunk-index.js';
-import {
-  type CommittedEntry,
-  type DeltaLog,
-  type FileChecksums,
-  ForeignLogError,
-  type LogEntry,
-  type LoggedChunk,
-  UncertainCommitError,
-  type UploadRetry,
+import type {
+  CommittedEntry,
+  DeltaLog,
+  FileChecksums,
+  LogEntry,
+  LoggedChunk,
+  UploadRetry,
 } from './delta-log.js';
+import { indexCheckpoint, type ReadRanges } from './index-checkpoint.js';
+import { lastCheckpointFault, lastCheckpointFile } from './last-checkpoint.js';
+import { ForeignLogError, UncertainCommitError } from './log-errors.js';
 import type { ColumnRange } from './parquet-file.js';
 import { planChunk, samePlan, type TableField } from './schema.js';
 import type { IngestedChunk } from './worker.js';
@@ -80,11 +83,6 @@ export class TableStoppedError extends Error {}
 
 /** A chunk is committed, but not in the index, so that sums do not see it yet. */
 export class UnseenCommitError extends Error {}
-
-/** Where the integers of chunks that the log knows, and the index does not, are in their files. */
-export type ReadRanges = (
-  chunkIds: readonly string[],
-) => Promise<readonly ReadonlyMap<string, readonly ColumnRange[]>[]>;
 
 interface State extends IndexState {
   readonly stopped: string | undefined;
@@ -194,6 +192,8 @@ export async function openCatalog(
       chunksRead = 0;
     }
     try {
+      if (state.nextVersion === 0)
+        await publish((await indexCheckpoint(log, index, readRanges)) ?? {});
       for await (const entry of log.read(state.nextVersion, state.fields)) {
         entries.push(entry);
         chunksRead += entry.chunks.length;
@@ -252,7 +252,7 @@ export async function openCatalog(
       const number = index.numberOf(id);
       const summary = number === undefined ? undefined : index.chunk(number);
       if (summary === undefined) return undefined;
-      const { columns } = await log.chunk(summary.version, id, fields);
+      const { columns } = await log.chunk(summary, fields);
       const removed = { ...sizesOf(summary), columns: columns.map(({ name }) => name) };
       const entry = { version: nextVersion, chunks: [], removed: [removed] };
       const committed = await append(entry);
@@ -270,6 +270,7 @@ export async function openCatalog(
   }
 
   await catchUp();
+  await reportCheckpointFaults(log.folder);
   return {
     state: () => read((state) => state),
     fields: () => read(({ fields }) => fields),
@@ -297,7 +298,7 @@ export async function openCatalog(
         fields,
       }));
       if (summary === undefined) throw new Error(`there is no chunk ${number}`);
-      return log.chunk(summary.version, summary.id, fields);
+      return log.chunk(summary, fields);
     },
     commit: (id, ingested, retry) =>
       new Promise((resolve, reject) => {
@@ -310,9 +311,23 @@ export async function openCatalog(
     async end(why) {
       await committer.runExclusive(() => publish({ stopped: why }));
       await Promise.allSettled(readings);
+      await log.idle();
     },
     close: () => index.close(),
   };
+}
+
+/** Tells the operator of what other engines may stumble over, and a lost index will need. */
+async function reportCheckpointFaults(folder: string): Promise<void> {
+  const { files, faults } = await findCheckpoints(folder);
+  const ofLast = await lastCheckpointFault(folder, files);
+  if (ofLast !== undefined) faults.push({ file: lastCheckpointFile, what: ofLast });
+  for (const { file, what } of faults) {
+    console.error(
+      `${path.join(folder, file)} ${what}. Tally goes on without it; move it elsewhere, or other ` +
+        'engines may not be able to read the table until the next checkpoint.',
+    );
+  }
 }
 
 const sizesOf = ({ id, number, rows, csvBytes, parquetBytes }: ChunkSummary) => ({
@@ -336,9 +351,9 @@ function reasonOf(error: unknown): string {
  */
 async function stateOf(index: ChunkIndex, log: DeltaLog): Promise<IndexState | undefined> {
   const state = index.state();
-  if (state === undefined || state.nextVersion === 0) return undefined;
-  // An older version of Tally has made it.
-  const isWhole = state.rows !== undefined;
+  if (state === undefined) return undefined;
+  // An older version of Tally has made it, or the taking in of a checkpoint was cut off.
+  const isWhole = state.rows !== undefined && state.nextVersion > 0;
   if (isWhole && (await log.digest(state.nextVersion - 1)) === state.lastDigest) return state;
   await index.clear();
   return undefined;

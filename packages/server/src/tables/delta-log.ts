@@ -3,8 +3,10 @@ import { link, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ColumnType } from '@tally/kernels';
 import { syncPath } from '../sync-path.js';
-
+import type { Checkpoints } from './checkpoints.js';
 import { type TableFolders, writeNewFile } from './files.js';
+import { ForeignLogError, fileOf, missingCommit, throwUncertain } from './log-errors.js';
+import { checkCommitsBefore } from './log-gaps.js';
 import type { ChunkColumn, TableField } from './schema.js';
 
 // The actions and files of a Delta Lake table at reader version 1 and writer version 2
@@ -70,20 +72,6 @@ export interface CommittedEntry extends LogEntry {
   readonly digest: string;
 }
 
-/** The log holds something that Tally did not write, or cannot read: the table is stopped. */
-export class ForeignLogError extends Error {}
-
-/** A commit has its name in the log, but it is not known whether it will survive. */
-export class UncertainCommitError extends Error {}
-
-function throwUncertain(cause: NodeJS.ErrnoException): never {
-  throw new UncertainCommitError(
-    `its log could not be written to the disk (${cause.code}): once the disk is well, restart the ` +
-      'server; then each chunk is there as a whole or not at all',
-    { cause },
-  );
-}
-
 export const chunkTag = 'tally.chunk';
 const columnKey = 'tally.column';
 
@@ -98,15 +86,24 @@ export interface StoredChunk {
   readonly retry?: UploadRetry | undefined;
 }
 
-/** The name of a commit's file. */
-export const fileOf = (version: number) => `${String(version).padStart(20, '0')}.json`;
+/** A chunk, and the commit that has added it. */
+export interface ChunkPlace {
+  readonly version: number;
+  /** Counts from 1 in the order of the uploads. */
+  readonly number: number;
+  readonly id: string;
+}
 
-/** The log of one table: commits, each a file that is put if absent. */
+/**
+ * The log of one table: commits, each a file that is put if absent, and checkpoints of what they
+ * come to, which take the place of old ones.
+ */
 export interface DeltaLog {
+  readonly folder: string;
   /** The digest of a commit; undefined if there is none of that version that can be read. */
   digest(version: number): Promise<string | undefined>;
-  /** A chunk of a commit; `fields` are the table's of any later version. Throws ForeignLogError. */
-  chunk(version: number, id: string, fields: readonly TableField[]): Promise<LoggedChunk>;
+  /** A chunk that was added; `fields` are the table's of any later version. Throws ForeignLogError. */
+  chunk(place: ChunkPlace, fields: readonly TableField[]): Promise<LoggedChunk>;
   /** Reads the commits from `version` on, in order. Throws ForeignLogError. */
   read(version: number, fields: readonly TableField[]): AsyncGenerator<CommittedEntry>;
   /**
@@ -116,21 +113,21 @@ export interface DeltaLog {
    * other error nothing was added.
    */
   append(entry: LogEntry): Promise<CommittedEntry | undefined>;
+  /** Resolves once no checkpoint is being made. */
+  idle(): Promise<void>;
 }
 
-const missing = (version: number) =>
-  new ForeignLogError(
-    `the table's log (_delta_log/${fileOf(version)}) is missing, but later commits are there`,
-  );
-
-export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
+/** Opens the log; without `checkpoints` none are made, and none is asked for a chunk. */
+export function openDeltaLog(
+  folders: TableFolders,
+  sync: boolean,
+  checkpoints?: Checkpoints,
+): DeltaLog {
   async function* read(from: number, known: readonly TableField[]): AsyncGenerator<CommittedEntry> {
     const names = (await readdir(folders.log)).filter((name) => /^[0-9]{20}\.json$/.test(name));
     const commits = new Set(names);
-    let version = 0;
-    // What was read before must still be there: a sum must leave nothing out.
-    while (version < from && commits.has(fileOf(version))) version++;
-    if (version < from) throw missing(version);
+    await checkCommitsBefore(from, commits, folders.log);
+    let version = from;
     let fields = known;
     for (; commits.has(fileOf(version)); version++) {
       const text = await readCommit(version);
@@ -138,7 +135,7 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
       fields = entry.fields ?? fields;
       yield { ...entry, digest: digestOf(text) };
     }
-    if (names.some((name) => name > fileOf(version))) throw missing(version);
+    if (names.some((name) => name > fileOf(version))) throw missingCommit(version);
   }
 
   async function readCommit(version: number): Promise<string> {
@@ -153,12 +150,24 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
     }
   }
 
+  /** A chunk whose commit cannot be read, for this reason, from a checkpoint. */
+  async function heldChunk(number: number, reason: unknown, fields: readonly TableField[]) {
+    const found = await checkpoints?.chunk(number);
+    if (found === undefined) throw reason;
+    if ('fault' in found) throw new ForeignLogError(`the table's log ${found.fault}`);
+    return parseChunk(found, fields);
+  }
+
   return {
+    folder: folders.log,
     read,
-    async chunk(version, id, fields) {
-      const { chunks } = parseCommit(version, await readCommit(version), fields);
-      const chunk = chunks.find((chunk) => chunk.id === id);
-      if (chunk !== undefined) return chunk;
+    async chunk({ version, number, id }, fields) {
+      const text = await readCommit(version).catch((error: Error) => error);
+      const chunk =
+        text instanceof Error
+          ? await heldChunk(number, text, fields)
+          : parseCommit(version, text, fields).chunks.find((chunk) => chunk.id === id);
+      if (chunk?.id === id) return chunk;
       throw new ForeignLogError(`the table's log (_delta_log/${fileOf(version)}) lacks a chunk`);
     },
     async digest(version) {
@@ -182,8 +191,10 @@ export function openDeltaLog(folders: TableFolders, sync: boolean): DeltaLog {
         await rm(spooled, { force: true }).catch(() => {});
       }
       if (sync) await syncPath(folders.log).catch(throwUncertain);
+      checkpoints?.committed(entry.version);
       return { ...entry, committedMs, digest: digestOf(text) };
     },
+    idle: async () => checkpoints?.idle(),
   };
 }
 
@@ -244,7 +255,8 @@ function removeAction(chunk: RemovedChunk, now: number) {
   };
 }
 
-const pathOf = ({ id }: { readonly id: string }) => `parquet/${id}.parquet`;
+/** Where a chunk's Parquet file is, below the Delta table's folder. */
+export const pathOf = ({ id }: { readonly id: string }) => `parquet/${id}.parquet`;
 
 function schemaField({ field, type, column }: TableField): object {
   const metadata = column === null ? {} : { [columnKey]: column };
@@ -263,6 +275,7 @@ export interface Action {
   };
   readonly remove?: {
     readonly path: string;
+    readonly deletionTimestamp?: number;
     readonly tags?: Readonly<Record<string, string>>;
   };
   readonly commitInfo?: { readonly timestamp?: number };
@@ -335,7 +348,8 @@ export function parseActions(text: string): Action[] | undefined {
   }
 }
 
-function parseFields(schemaString: string): TableField[] {
+/** The fields in a schema of Delta Lake's. */
+export function parseFields(schemaString: string): TableField[] {
   const schema = JSON.parse(schemaString) as {
     fields: { name: string; type: ColumnType; metadata: Record<string, string> }[];
   };
@@ -350,7 +364,11 @@ function parseRemoved({ tags }: NonNullable<Action['remove']>): RemovedChunk {
   return JSON.parse(tags?.[chunkTag] ?? '');
 }
 
-function parseChunk(add: NonNullable<Action['add']>, fields: readonly TableField[]): LoggedChunk {
+/** The chunk of an add action; `fields` are the table's. */
+export function parseChunk(
+  add: NonNullable<Action['add']>,
+  fields: readonly TableField[],
+): LoggedChunk {
   const stored: StoredChunk = JSON.parse(add.tags?.[chunkTag] ?? '');
   const { csvCrc32c, parquetCrc32c } = stored;
   const byField = new Map(fields.map((field) => [field.field, field]));

@@ -5,6 +5,8 @@ import { Piscina, type PiscinaTask, queueOptionsSymbol } from 'piscina';
 import { threadHeap } from '../thread-heap.js';
 import { allStarted, createThreadStarts } from '../thread-starts.js';
 import type { FileAggregate } from './aggregate.js';
+import type { CheckpointThreads, FoundChunk } from './checkpoints.js';
+import type { MadeCheckpoint } from './make-checkpoint.js';
 import type { ColumnRange } from './parquet-file.js';
 import { isStopped, type Stop } from './stop.js';
 import type {
@@ -20,7 +22,7 @@ import type {
 } from './worker.js';
 
 /** The threads that work on table files. */
-export interface TablePool {
+export interface TablePool extends CheckpointThreads {
   /** Undefined: the file grows, and can only be converted once it is complete. */
   ingest(task: IngestTask): Promise<IngestedChunk | Fault | undefined>;
   sum(task: SumTask): Promise<FileSums | FileFault>;
@@ -104,6 +106,16 @@ export async function createTablePool(threads: number, conversionsMax: number): 
     sum: (task) => runWanted('sum', 'sum', task),
     aggregate: aggregateInThread,
     ranges: (task) => run('sum', 'ranges', task),
+    async makeCheckpoint(task) {
+      try {
+        return await run<MadeCheckpoint>('sum', 'makeCheckpoint', task);
+      } catch (error) {
+        // The next server makes it.
+        if (isClosing) return undefined;
+        throw error;
+      }
+    },
+    chunkInCheckpoint: (task) => run<FoundChunk>('sum', 'chunkInCheckpoint', task),
     async close() {
       isClosing = true;
       await allStarted(starts, threads);

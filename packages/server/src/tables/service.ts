@@ -4,8 +4,8 @@ import { holdMessage } from '../rpc/held-messages.js';
 import { idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
 import { type Catalog, TableStoppedError, UnseenCommitError } from './catalog.js';
 import { type Format, sumColumn } from './column-sum.js';
-import { UncertainCommitError } from './delta-log.js';
 import { type IngestContext, type UploadAnswer, type UploadCall, upload } from './ingest.js';
+import { UncertainCommitError } from './log-errors.js';
 import type { Pieces } from './spool.js';
 import type { Tables } from './tables.js';
 

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { Mutex } from 'async-mutex';
 import type { Config } from '../config.js';
 import { openCatalog } from './catalog.js';
+import { createCheckpoints } from './checkpoints.js';
 import { type ColumnCache, createColumnCache, openChunkIndex } from './chunk-index.js';
 import type { SumContext } from './column-sum.js';
 import { openDeltaLog } from './delta-log.js';
@@ -134,7 +135,8 @@ async function openIngest(
 ): Promise<IngestContext> {
   const { pool, sync } = shared;
   const index = await openChunkIndex(folders.index, columns, config);
-  const catalog = await openCatalog(openDeltaLog(folders, sync), index, async (chunkIds) => {
+  const log = openDeltaLog(folders, sync, createCheckpoints(folders, sync, pool));
+  const catalog = await openCatalog(log, index, async (chunkIds) => {
     const files = chunkIds.map((id) => path.join(folders.parquet, `${id}.parquet`));
     return Promise.all(files.map((parquetPath) => pool.ranges({ parquetPath })));
   });

@@ -5,6 +5,8 @@ import type { ColumnType } from '@tally/kernels';
 import { collected } from '../thread-heap.js';
 import { reportStart } from '../thread-starts.js';
 import type { FileAggregate } from './aggregate.js';
+import { CheckpointFault, CheckpointGone, withCheckpoint } from './checkpoint-file.js';
+import type { ChunkTask, FoundChunk } from './checkpoints.js';
 import { type ConvertedChunk, convertToParquet } from './convert.js';
 import { aggregateCsvColumn } from './csv-aggregate.js';
 import type { ChunkLimits } from './csv-faults.js';
@@ -12,6 +14,7 @@ import { CsvFault } from './csv-reader.js';
 import { sumCsvColumn } from './csv-sum.js';
 import { checkFileCrc32c } from './file-checksum.js';
 import { type Growth, SlowGrowthError } from './growth.js';
+import { makeCheckpoint as makeCheckpointOf } from './make-checkpoint.js';
 import { aggregateParquetColumn } from './parquet-aggregate.js';
 import type { ColumnRange } from './parquet-file.js';
 import { readColumnRanges, sumParquetColumn } from './parquet-sum.js';
@@ -228,7 +231,27 @@ function fileRanges({ parquetPath }: RangesTask): ReadonlyMap<string, ColumnRang
   }
 }
 
+/** Finds a chunk in a checkpoint, and reads no other row group. */
+async function findInCheckpoint({ file, number }: ChunkTask): Promise<FoundChunk> {
+  try {
+    return await withCheckpoint(file, async ({ groups, rowsOf }) => {
+      let before = 0;
+      for (const group of groups) {
+        if (number <= before + group.rows) return (await rowsOf(group))[number - before - 1]?.add;
+        before += group.rows;
+      }
+      return undefined;
+    });
+  } catch (error) {
+    if (error instanceof CheckpointGone) return undefined;
+    if (!(error instanceof CheckpointFault)) throw error;
+    return { fault: `(_delta_log/${path.basename(file)}) ${error.message}` };
+  }
+}
+
 export const ingest = collected(ingestFile);
 export const sum = collected(sumFiles);
 export const aggregate = collected(aggregateFiles);
 export const ranges = collected(fileRanges);
+export const makeCheckpoint = collected(makeCheckpointOf);
+export const chunkInCheckpoint = collected(findInCheckpoint);

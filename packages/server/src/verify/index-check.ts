@@ -5,19 +5,18 @@ import {
   stateAfter,
   storedEntry,
 } from '../tables/chunk-index.js';
-import type { CommittedEntry, LoggedChunk } from '../tables/delta-log.js';
 import type { ColumnRange } from '../tables/parquet-file.js';
 import { createFingerprint, sameFingerprint } from './fingerprint.js';
 import type { IndexWalk } from './lmdb-child.js';
+import type { WalkedEntry } from './log-walk.js';
 
 /** What the index must hold, by the log and the Parquet files. */
 export interface ExpectedIndex {
-  addEntry(entry: CommittedEntry): void;
+  addEntry(entry: WalkedEntry): void;
   /** Adds a chunk of an entry; `ranges` are undefined if its Parquet file cannot be read. */
   addChunk(
-    version: number,
     chunkNumber: number,
-    chunk: LoggedChunk,
+    chunk: WalkedEntry['chunks'][number],
     ranges: ReadonlyMap<string, readonly ColumnRange[]> | undefined,
   ): void;
   /** What is wrong with the index; undefined if nothing is. */
@@ -43,20 +42,27 @@ export function expectIndex(walk: IndexWalk): ExpectedIndex {
   const removed = createFingerprint();
   let areRangesKnown = !walk.hasUnknownRanges;
   let commits = 0;
+  let isWithin = false;
   let state = emptyIndexState;
 
   return {
     addEntry(entry) {
-      commits++;
-      if (entry.version >= nextVersion) return;
+      // Those that a checkpoint has taken the place of are counted, too.
+      commits = Math.max(commits, entry.version + 1);
+      if (entry.version >= nextVersion || nextVersion === 0) {
+        // It ends among the commits that a checkpoint has taken the place of.
+        isWithin ||= state.nextVersion < nextVersion;
+        return;
+      }
       state = stateAfter(state, entry);
-      for (const { id, number, columns: names } of entry.removed) {
-        removed.add(number, id, entry.version);
-        for (const name of names) removed.add(keyOf(name, number).toString('hex'), entry.version);
+      for (const { id, number, version, columns: names } of entry.removed) {
+        removed.add(number, id, version);
+        for (const name of names) removed.add(keyOf(name, number).toString('hex'), version);
       }
     },
 
-    addChunk(version, chunkNumber, chunk, found) {
+    addChunk(chunkNumber, chunk, found) {
+      const { version } = chunk;
       if (version >= nextVersion) return;
       if (found === undefined) areRangesKnown = false;
       const indexed = { ...chunk, ranges: found ?? new Map() };
@@ -73,6 +79,9 @@ export function expectIndex(walk: IndexWalk): ExpectedIndex {
     },
 
     fault() {
+      const lacking = commits - nextVersion;
+      const behind = `lacks the last ${lacking === 1 ? 'commit' : `${lacking} commits`} of the log`;
+      if (isWithin) return { kind: 'behind', what: behind };
       if (state.nextVersion !== nextVersion || state.lastDigest !== walk.state?.lastDigest) {
         const what = `has taken in ${nextVersion} commits of a log that is not this one`;
         return { kind: 'of-other-log', what };
@@ -86,9 +95,7 @@ export function expectIndex(walk: IndexWalk): ExpectedIndex {
         sameState(walk.state, state);
       if (!isSame) return { kind: 'damaged', what: 'does not hold what the log says' };
       if (nextVersion === commits) return undefined;
-      const lacking = commits - nextVersion;
-      const what = `lacks the last ${lacking === 1 ? 'commit' : `${lacking} commits`} of the log`;
-      return { kind: 'behind', what };
+      return { kind: 'behind', what: behind };
     },
   };
 }

@@ -1,15 +1,19 @@
 import { opendir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { checkpointFile } from '../tables/checkpoint-list.js';
+import type { RemovedEntry } from '../tables/chunk-index.js';
 import {
   type Action,
   type CommittedEntry,
   chunkTag,
   digestOf,
-  fileOf,
+  type LoggedChunk,
   parseActions,
   parseCommit,
   type StoredChunk,
 } from '../tables/delta-log.js';
+import { heldEntries } from '../tables/held-entries.js';
+import { fileOf } from '../tables/log-errors.js';
 import type { TableField } from '../tables/schema.js';
 import type { Scratch } from './scratch.js';
 
@@ -23,7 +27,10 @@ export interface LogWalk {
   isIntact(): boolean;
 }
 
-export interface WalkedEntry extends CommittedEntry {
+/** An entry of the log, or, with the version -1, chunks of a checkpoint. */
+export interface WalkedEntry extends Omit<CommittedEntry, 'chunks' | 'removed'> {
+  readonly chunks: readonly (LoggedChunk & { readonly version: number })[];
+  readonly removed: readonly RemovedEntry[];
   /** False if a commit that could not be read may have named the fields of its columns. */
   readonly areFieldsKnown: boolean;
 }
@@ -41,16 +48,21 @@ const othersFile = /^(_last_checkpoint|[0-9]{20}\.(crc|checkpoint(\..+)?\.parque
 /** A commit of Tally's has 64 chunks at most, each of some KiB. */
 const commitBytesMax = 256 * 1024 * 1024;
 
-/** Lists the commits of the log in `folder`. */
+/**
+ * Lists the commits of the log in `folder`; the walk begins with the checkpoint `base`, if it is given,
+ * and leaves out commits that it has taken the place of.
+ */
 export async function openLogWalk(
   folder: string,
+  base: number | undefined,
   scratch: Scratch,
   onFault: OnFault,
 ): Promise<LogWalk> {
   let isIntact = true;
-  let commits = 0;
+  let commits = base === undefined ? 0 : 1;
   for await (const entry of await opendir(folder)) {
     if (commitFile.test(entry.name) && entry.isFile()) {
+      if (entry.name <= fileOf(base ?? -1)) continue;
       scratch.addCommit(entry.name);
       commits++;
     } else if (!othersFile.test(entry.name)) {
@@ -63,11 +75,31 @@ export async function openLogWalk(
     onFault('log', file, what);
   }
 
+  function addChunks(chunks: readonly LoggedChunk[], file: string): void {
+    for (const { id } of chunks) {
+      const before = scratch.addChunk(id, file);
+      if (before !== undefined) fault(file, `adds the chunk ${id}, which ${before} has added`);
+    }
+  }
+
+  async function* held(version: number): AsyncGenerator<WalkedEntry> {
+    for await (const entry of heldEntries(folder, version)) {
+      addChunks(entry.chunks, checkpointFile(version));
+      yield { ...entry, areFieldsKnown: true };
+    }
+  }
+
   async function* entries(): AsyncGenerator<WalkedEntry> {
     let version = 0;
     let tableId: string | undefined;
     // Undefined while a commit that may have changed them could not be read.
     let fields: readonly TableField[] | undefined = [];
+    for await (const entry of base === undefined ? [] : held(base)) {
+      version = entry.version + 1;
+      fields = entry.fields ?? fields;
+      tableId = entry.tableId;
+      yield entry;
+    }
     for (const file of scratch.commits()) {
       const found = Number(file.slice(0, -'.json'.length));
       if (found !== version) {
@@ -84,11 +116,14 @@ export async function openLogWalk(
       }
       fields = entry.fields ?? fields;
       tableId = entry.tableId ?? tableId;
-      for (const { id } of entry.chunks) {
-        const before = scratch.addChunk(id, file);
-        if (before !== undefined) fault(file, `adds the chunk ${id}, which ${before} has added`);
-      }
-      yield { ...entry, digest: digestOf(text as string), areFieldsKnown: fields !== undefined };
+      addChunks(entry.chunks, file);
+      yield {
+        ...entry,
+        chunks: entry.chunks.map((chunk) => ({ ...chunk, version: found })),
+        removed: entry.removed.map((chunk) => ({ ...chunk, version: found })),
+        digest: digestOf(text as string),
+        areFieldsKnown: fields !== undefined,
+      };
     }
   }
 

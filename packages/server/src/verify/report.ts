@@ -9,6 +9,8 @@ export type ProblemKind =
   | 'content'
   /** An entry of the table's log is torn, missing, foreign, or contradicts the others. */
   | 'log'
+  /** A checkpoint of the log is damaged, foreign, or contradicts the commits. */
+  | 'checkpoint'
   /** A file of a chunk that no entry of the log names. */
   | 'orphan'
   /** Something that Tally did not put there. */

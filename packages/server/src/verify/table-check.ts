@@ -2,6 +2,7 @@ import { access, opendir } from 'node:fs/promises';
 import path from 'node:path';
 import type { TableFolders } from '../tables/files.js';
 import type { CheckPool } from './check-pool.js';
+import { checkCheckpoints } from './checkpoint-check.js';
 import type { FileFault } from './chunk-check.js';
 import type { CheckContext } from './context.js';
 import { type ExpectedIndex, expectIndex, type IndexFault } from './index-check.js';
@@ -61,7 +62,11 @@ async function openLog(
     add({ kind: 'log', file: folders.log, what: 'is missing', toDo: restoreLog });
     return undefined;
   }
-  return openLogWalk(folders.log, scratch, (kind, name, what) => {
+  const { base, faults } = await checkCheckpoints(folders.log);
+  for (const { file, what, toDo } of faults) {
+    add({ kind: 'checkpoint', file: path.join(folders.log, file), what, toDo });
+  }
+  return openLogWalk(folders.log, base, scratch, (kind, name, what) => {
     const toDo = kind === 'log' ? restoreLog : 'look what it is, and move it elsewhere';
     add({ kind, file: path.join(folders.log, name), what, toDo });
   });
@@ -80,7 +85,7 @@ async function checkChunks(
   let failure: { readonly error: unknown } | undefined;
   let chunks = 0;
   for await (const entry of log.entries()) {
-    checked.commits++;
+    if (entry.version >= 0) checked.commits++;
     expected?.addEntry(entry);
     for (const [i] of entry.chunks.entries()) {
       checked.chunks++;
@@ -93,7 +98,7 @@ async function checkChunks(
       underWay.add(work);
       if (underWay.size >= threads * chunksAheadMax) await Promise.race(underWay);
     }
-    progress.commit();
+    if (entry.version >= 0) progress.commit();
     if (failure !== undefined) break;
   }
   await Promise.all(underWay);
@@ -118,7 +123,7 @@ async function checkOne(
   const { areFieldsKnown } = entry;
   const task = { csvPath: files.csv, parquetPath: files.parquet, chunk, areFieldsKnown };
   const { faults, bytes, ...found } = await pool.check(task);
-  expected?.addChunk(entry.version, chunkNumber, chunk, found.ranges);
+  expected?.addChunk(chunkNumber, chunk, found.ranges);
   checked.files += found.files;
   checked.bytes += bytes;
   checked.columnSums += found.columnSums;

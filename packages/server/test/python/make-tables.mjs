@@ -64,6 +64,10 @@ const tables = {
       Array.from({ length: 500 }, (_, i) => (i % 3 === 2 ? `t${row}` : i * row)).join(),
     )}\n`,
   ],
+  'so many chunks that checkpoints have taken the place of commits': Array.from(
+    { length: 230 },
+    (_, i) => (i % 50 === 7 ? `x,note\n${i},new\n` : `x,y\n${i},${-i}\n`),
+  ),
 };
 
 /** Runs `work` with a client of a server on the folder, and ends the server. */
