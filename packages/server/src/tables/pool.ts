@@ -5,6 +5,7 @@ import { Piscina, type PiscinaTask, queueOptionsSymbol } from 'piscina';
 import { threadHeap } from '../thread-heap.js';
 import { allStarted, createThreadStarts } from '../thread-starts.js';
 import type { FileAggregate } from './aggregate.js';
+import type { NormalisedCsv } from './normalise.js';
 import type { ColumnRange } from './parquet-file.js';
 import { isStopped, type Stop } from './stop.js';
 import type {
@@ -15,12 +16,15 @@ import type {
   FileSums,
   IngestedChunk,
   IngestTask,
+  NormaliseTask,
   RangesTask,
   SumTask,
 } from './worker.js';
 
 /** The threads that work on table files. */
 export interface TablePool {
+  /** Writes a file in Tally's own form, in the threads of uploads. */
+  normalise(task: NormaliseTask): Promise<NormalisedCsv | Fault>;
   /** Undefined: the file grows, and can only be converted once it is complete. */
   ingest(task: IngestTask): Promise<IngestedChunk | Fault | undefined>;
   sum(task: SumTask): Promise<FileSums | FileFault>;
@@ -100,6 +104,7 @@ export async function createTablePool(threads: number, conversionsMax: number): 
   }
 
   return {
+    normalise: (task) => runWanted('ingest', 'normaliseFile', task),
     ingest: (task) => runWanted('ingest', 'ingest', task),
     sum: (task) => runWanted('sum', 'sum', task),
     aggregate: aggregateInThread,
