@@ -4,13 +4,14 @@ import {
   type Compression,
   type CsvOptions,
   type DeepPartial,
+  type UploadResponse,
 } from '@tally/stubs';
 import { describe, expect, test } from 'vitest';
-import { lastCsv, uploadAs } from './csv-options.js';
+import { filesOf, keptCsv, uploadAs } from './csv-options.js';
 import { failureOf } from './rich-errors.js';
 import { sharedServer } from './server.js';
 import { sumOf } from './table-calls.js';
-import { listTableFiles, readDeltaTable, readWithDuckDb } from './table-files.js';
+import { listTableFiles, readWithDuckDb } from './table-files.js';
 
 const shared = sharedServer();
 const streamed = () => shared.connection.streamed;
@@ -20,11 +21,9 @@ const { COLUMN_TYPE_DOUBLE: double, COLUMN_TYPE_BOOLEAN: boolean } = ColumnType;
 const { COLUMN_TYPE_DATE: date, COLUMN_TYPE_TIMESTAMP: timestamp } = ColumnType;
 const skip = BadRows.BAD_ROWS_SKIP;
 
-/** The rows of the last chunk, as another reader of its Parquet file sees them. */
-async function lastColumns() {
-  const { parquetPath = '' } = (await readDeltaTable(shared.server.dataDir)).chunks.at(-1) ?? {};
-  return Object.fromEntries(await readWithDuckDb(parquetPath));
-}
+/** The rows that were kept, as another reader of the Parquet file sees them. */
+const keptRows = async (reply: Pick<UploadResponse, 'chunkId'>) =>
+  Object.fromEntries(await readWithDuckDb(filesOf(shared.server, reply).parquetPath));
 
 describe("a file is kept in Tally's own form", () => {
   test.each<{ what: string; sent: string; options: DeepPartial<CsvOptions>; kept: string }>([
@@ -100,7 +99,7 @@ describe("a file is kept in Tally's own form", () => {
   ])('$what', async ({ sent, options, kept }) => {
     const reply = await uploadAs(streamed(), sent, options);
     expect(reply.error).toBe('');
-    expect(await lastCsv(shared.server)).toBe(kept);
+    expect(await keptCsv(shared.server, reply)).toBe(kept);
     expect(reply.csvBytes).toBe(BigInt(Buffer.byteLength(kept)));
     expect(reply.rejectedRowCount).toBe(0n);
   });
@@ -113,8 +112,9 @@ describe("a file is kept in Tally's own form", () => {
     },
   ])('but byte for byte with $what', async ({ options }) => {
     const sent = '\ufeffa,b\r\n"1",2\r\n';
-    expect((await uploadAs(streamed(), sent, options)).error).toBe('');
-    expect(await lastCsv(shared.server)).toBe(sent);
+    const reply = await uploadAs(streamed(), sent, options);
+    expect(reply.error).toBe('');
+    expect(await keptCsv(shared.server, reply)).toBe(sent);
   });
 
   test('and is summed, aggregated and described as any other', async () => {
@@ -161,7 +161,7 @@ describe('declared types', () => {
       // A column without a value has no type.
       ColumnType.COLUMN_TYPE_UNSPECIFIED,
     ]);
-    expect(await lastColumns()).toMatchObject({ i: [1n], d: [1], flag: [true], s: ['1'] });
+    expect(await keptRows(reply)).toMatchObject({ i: [1n], d: [1], flag: [true], s: ['1'] });
   });
 
   test('hold where the first value comes late', async () => {
@@ -180,8 +180,9 @@ describe('declared types', () => {
 
   test('a column that is declared a text has no sum', async () => {
     const { table } = shared.connection;
-    expect((await uploadAs(streamed(), 'code\n007\n', { types: { code: string } })).error).toBe('');
-    expect(await lastColumns()).toMatchObject({ code: ['007'] });
+    const reply = await uploadAs(streamed(), 'code\n007\n', { types: { code: string } });
+    expect(reply.error).toBe('');
+    expect(await keptRows(reply)).toMatchObject({ code: ['007'] });
     expect(await sumOf(table, 'code')).toMatch(
       /^column "code" cannot be summed: in chunk \d+, its type is string$/,
     );
@@ -209,7 +210,7 @@ describe('declared types', () => {
       rejectedRowCount: 1n,
       rejectedRows: [{ line: 3n, reason }],
     });
-    expect(await lastCsv(shared.server)).toBe('k,v\n1,\n');
+    expect(await keptCsv(shared.server, reply)).toBe('k,v\n1,\n');
   });
 
   test.each([
@@ -302,7 +303,7 @@ describe('bad rows', () => {
       bad.map(([line, reason]) => ({ line: BigInt(line), reason })),
     );
     expect(reply.rejectedRowCount).toBe(BigInt(bad.length));
-    expect(await lastCsv(server)).toBe(`a,b,c\n${good}${last}`);
+    expect(await keptCsv(server, reply)).toBe(`a,b,c\n${good}${last}`);
     const { error } = await uploadAs(connection.streamed, sent, { delimiter: ';' });
     expect(error).toMatch(/^line [234]: /);
     expect(error).toContain(bad[0]?.[1]);
@@ -316,7 +317,7 @@ describe('bad rows', () => {
       { line: 2n, reason: 'column "b": the field is not valid UTF-8' },
       { line: 3n, reason: 'column "a": the field is not valid UTF-8' },
     ]);
-    expect(await lastCsv(shared.server)).toBe('a,b\n3,é\n');
+    expect(await keptCsv(shared.server, reply)).toBe('a,b\n3,é\n');
   });
 
   test.each([

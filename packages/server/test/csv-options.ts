@@ -1,8 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import type { CsvOptions, DeepPartial, TableServiceClient, UploadRequest } from '@tally/stubs';
+import path from 'node:path';
+import type {
+  CsvOptions,
+  DeepPartial,
+  TableServiceClient,
+  UploadRequest,
+  UploadResponse,
+} from '@tally/stubs';
 import type { CallOptions } from 'nice-grpc';
 import type { TestServer } from './server.js';
-import { readDeltaTable } from './table-files.js';
+import { tableFolders } from './table-files.js';
 
 /** The messages of an upload with options, in pieces of `bytes` bytes. */
 export async function* messagesOf(
@@ -23,8 +30,15 @@ export const uploadAs = (
   call?: CallOptions,
 ) => streamed.upload(messagesOf(csv, csvOptions), call);
 
-/** The CSV file of the last chunk, as it is kept. */
-export async function lastCsv({ dataDir }: TestServer): Promise<string> {
-  const { csvPath = '' } = (await readDeltaTable(dataDir)).chunks.at(-1) ?? {};
-  return readFile(csvPath, 'utf8');
+/** Where the files of a chunk of the default table are. */
+export function filesOf({ dataDir }: TestServer, { chunkId }: Pick<UploadResponse, 'chunkId'>) {
+  const { csv, parquet } = tableFolders(dataDir);
+  return {
+    csvPath: path.join(csv, `${chunkId}.csv`),
+    parquetPath: path.join(parquet, `${chunkId}.parquet`),
+  };
 }
+
+/** The CSV file that was kept of an upload. */
+export const keptCsv = (server: TestServer, reply: Pick<UploadResponse, 'chunkId'>) =>
+  readFile(filesOf(server, reply).csvPath, 'utf8');

@@ -1,5 +1,4 @@
-import { closeSync, createReadStream, fstatSync, openSync, writeSync } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import { closeSync, createReadStream, openSync, statSync, writeSync } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { type Stop, throwIfStopped } from './stop.js';
 
@@ -29,34 +28,33 @@ export async function unpackFile(
   { gzipBytesMax }: UnpackLimits,
   stop: Stop,
 ): Promise<void> {
-  const gunzip = createGunzip({ chunkSize });
-  const packed = openSync(packedPath, 'r');
+  const packedBytes = statSync(packedPath).size;
   const unpacked = openSync(unpackedPath, 'wx');
+  const packed = createReadStream(packedPath, { highWaterMark: chunkSize });
+  const gunzip = createGunzip({ chunkSize });
+  // A pipeline would tell of a source that was not read to its end, and not of what was the reason.
+  packed.on('error', (error) => gunzip.destroy(error)).pipe(gunzip);
+  let bytes = 0;
   try {
-    const packedBytes = fstatSync(packed).size;
-    const source = createReadStream('', { fd: packed, autoClose: false, highWaterMark: chunkSize });
-    let bytes = 0;
-    await pipeline(source, gunzip, async (chunks: AsyncIterable<Buffer>) => {
-      for await (const chunk of chunks) {
-        throwIfStopped(stop);
-        checkSize(bytes + chunk.length, packedBytes, gzipBytesMax);
-        for (let written = 0; written < chunk.length; ) {
-          written += writeSync(unpacked, chunk, written, chunk.length - written, bytes + written);
-        }
-        bytes += chunk.length;
+    for await (const chunk of gunzip as AsyncIterable<Buffer>) {
+      throwIfStopped(stop);
+      checkSize(bytes + chunk.length, packedBytes, gzipBytesMax);
+      for (let written = 0; written < chunk.length; ) {
+        written += writeSync(unpacked, chunk, written, chunk.length - written, bytes + written);
       }
-    });
-    // zlib stops where zeros follow the last member, and says nothing.
-    const rest = packedBytes - gunzip.bytesWritten;
-    if (rest > 0) throw new GzipFault(`the gzip file goes on for ${rest} bytes behind its end`);
+      bytes += chunk.length;
+    }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code?.startsWith('Z_') !== true) throw error;
     throw new GzipFault(`the file is no whole gzip file (RFC 1952): ${message}`);
   } finally {
+    packed.destroy();
     closeSync(unpacked);
-    closeSync(packed);
   }
+  // zlib stops where zeros follow the last member, and says nothing.
+  const rest = packedBytes - gunzip.bytesWritten;
+  if (rest > 0) throw new GzipFault(`the gzip file goes on for ${rest} bytes behind its end`);
 }
 
 function checkSize(bytes: number, packedBytes: number, gzipBytesMax: number): void {
