@@ -111,8 +111,10 @@ test('a type that is declared goes with a chunk that is planned anew', () =>
     expect(await upload(table, 'n\n8\n')).toBe('');
   }));
 
+const preload = (name: string) => `--import ${new URL(name, import.meta.url).href}`;
+
 describe('a call that is cancelled', () => {
-  const rows = 'x;y\n'.repeat(100_000);
+  const rows = 'x;y\n'.repeat(200_000);
   // What a thread does is held at a call of node:fs: before the nth it goes on.
   test.each([
     { phase: 'its file is unpacked', held: 'writeSync', files: 2 },
@@ -121,13 +123,16 @@ describe('a call that is cancelled', () => {
   ])('while $phase leaves nothing', ({ held, files }) =>
     withFolder(async (folder) => {
       const gate = path.join(folder, 'gate');
-      const preload = new URL('./hold-file-work.mjs', import.meta.url).href;
+      const dataDir = path.join(folder, 'data');
+      const countsFile = path.join(folder, 'counts');
       const env = {
-        NODE_OPTIONS: `--import ${preload}`,
+        NODE_OPTIONS: `${preload('./count-open-files.mjs')} ${preload('./hold-file-work.mjs')}`,
         HELD_CALL: held,
         HELD_GATE: gate,
+        COUNTED_FOLDER: tableFolders(dataDir).spool,
+        COUNTS_FILE: countsFile,
       };
-      await withProcess({ env }, async ({ dataDir }, { numbers, table, streamed }) => {
+      await withProcess({ dataDir, env }, async (_server, { numbers, table, streamed }) => {
         const spooled = () => readdir(tableFolders(dataDir).spool);
         await keep(table, 'a\n1\n');
         const before = await listTableFiles(dataDir);
@@ -142,12 +147,15 @@ describe('a call that is cancelled', () => {
           async () => (await readFile(`${gate}.waiting`).catch(() => '')).length > 0,
         );
         expect(await spooled()).toHaveLength(files);
+        const opened = await readFile(countsFile, 'utf8');
         abort.abort();
         expect(await outcome).toBe('AbortError');
         // On the same connection: when this is answered, the server knows of the other's end.
         await numbers.setNum({ key: 'a', value: 1n });
         await rm(gate);
         await eventually(async () => isDeepStrictEqual(await listTableFiles(dataDir), before));
+        // The thread has not gone on to the next phase.
+        expect(await readFile(countsFile, 'utf8')).toBe(opened);
         await keep(table, 'a\n2\n');
         expect(await sumOf(table, 'a')).toBe(3n);
       });

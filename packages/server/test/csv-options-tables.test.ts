@@ -216,7 +216,7 @@ describe.each([
   test.each([1, 2, 3])('of %i columns', async (columns) => {
     const names = Array.from({ length: columns }, (_, i) => `c${i}`);
     const junk = fc.array(fc.constantFrom('a', 'b', ';', ';', "'", "'", '\n', '\n', '\r'), {
-      maxLength: 30,
+      maxLength: 50,
     });
     await fc.assert(
       fc.asyncProperty(junk, fc.nat(30), async (parts, before) => {

@@ -218,7 +218,7 @@ describe('declared types', () => {
     { options: { noHeader: true }, there: 'columns are called column_1 to column_2' },
   ])('of a column that is not there are an error: $there', async ({ options, there }) => {
     const { error } = await uploadAs(streamed(), 'a,b\n1,2\n', { ...options, types: { c: int64 } });
-    expect(error).toBe(`line 1: the type long is declared of the column "c", but ${there}`);
+    expect(error).toBe(`line 1: a type is declared of the column "c", but ${there}`);
   });
 });
 
@@ -280,6 +280,23 @@ describe('bad rows', () => {
       good: '4,5,6\n7,8,9\n',
     },
     {
+      what: 'a quote too many, and a quoted line end behind it',
+      rows: '"1"x,"2\n4,5,6\n7",8\n',
+      bad: [
+        [2, `column "a": ${stray}`],
+        [4, short(2)],
+      ],
+      good: '4,5,6\n',
+    },
+    {
+      what: 'one that is too long and has quotes in it, wherever what is read at a time ends',
+      rows: `1,"${'""'.repeat(1_500_000)}\n\r\n""",3\n1\n`,
+      bad: [
+        [2, `column "b": ${tooLong}`],
+        [5, short(1)],
+      ],
+    },
+    {
       what: 'a quote that is not closed',
       rows: '"1,2,3\n4,5,6\r\n7,8,9',
       bad: [[2, `column "a": ${open}`]],
@@ -307,6 +324,16 @@ describe('bad rows', () => {
     const { error } = await uploadAs(connection.streamed, sent, { delimiter: ';' });
     expect(error).toMatch(/^line [234]: /);
     expect(error).toContain(bad[0]?.[1]);
+  });
+
+  test('a row may be too long with the quotes around its fields', async () => {
+    const row = (last: number) =>
+      `,${'x'.repeat(999_999)};${'x'.repeat(1_000_000)};${'x'.repeat(last)};\n`;
+    const sent = `a;b;c;d\n${row(999_994)}${row(999_995)}1;2;3;4\n`;
+    const options = { delimiter: ';', badRows: skip };
+    const reply = await uploadAs(strict.connection.streamed, sent, options);
+    const reason = 'the row is longer than 3000000 bytes (--row-bytes-max)';
+    expect(reply).toMatchObject({ error: '', rows: 2n, rejectedRows: [{ line: 3n, reason }] });
   });
 
   test('invalid UTF-8 is one, whichever field has it', async () => {

@@ -87,6 +87,12 @@ function copyRows(
   const counted = form.hasHeader ? 'the header' : 'the first row';
 
   function addField(column: number): void {
+    addValue(column);
+    // Quotes can make it longer than it was.
+    if (writer.rowBytes() > rowBytesMax) throw tooLongRow(reader.line, rowBytesMax);
+  }
+
+  function addValue(column: number): void {
     const { bytes, start, end, quoted, line } = reader;
     if (!quoted && isNull(bytes, start, end)) {
       writer.addNull();
@@ -95,14 +101,11 @@ function copyRows(
     const type = types[column];
     if (type !== undefined && type !== 'string') checkType(reader, column, type);
     if (writer.addField(bytes, start, end) > fieldBytesMax) {
-      throw new CsvFault(
-        line,
-        column,
-        `the field is longer than ${fieldBytesMax} bytes as Tally \
-keeps it, with quotes doubled (--field-bytes-max)`,
-      );
+      const reason =
+        `the field is longer than ${fieldBytesMax} bytes as Tally keeps it, with quotes doubled ` +
+        '(--field-bytes-max)';
+      throw new CsvFault(line, column, reason);
     }
-    if (writer.rowBytes() > rowBytesMax) throw tooLongRow(line, rowBytesMax);
   }
 
   for (;;) {
@@ -151,29 +154,24 @@ function declaredTypes(
   const declared = new Map(types);
   const missing = types.find(([name]) => !names.includes(name));
   if (missing === undefined) return names.map((name) => declared.get(name));
-  const [name, type] = missing;
+  const name = JSON.stringify(missing[0]);
   const there = hasHeader
     ? 'the header has no such column'
-    : `columns are called ${names[0]} to \
-${names.at(-1)}`;
-  throw new CsvFault(
-    1,
-    undefined,
-    `the type ${type} is declared of the column \
-${JSON.stringify(name)}, but ${there}`,
-  );
+    : `columns are called ${names[0]} to ${names.at(-1)}`;
+  throw new CsvFault(1, undefined, `a type is declared of the column ${name}, but ${there}`);
 }
 
-const wanted: Readonly<Record<ColumnType, string>> = {
+type CheckedType = Exclude<ColumnType, 'string'>;
+
+const wanted: Readonly<Record<CheckedType, string>> = {
   long: 'an integer within int64',
   double: 'a double',
   boolean: 'true or false',
   date: 'a date such as 2026-11-23',
   timestamp: 'a timestamp such as 2026-11-23T10:30:00Z',
-  string: 'a text',
 };
 
-function checkType(reader: CsvReader, column: number, type: ColumnType): void {
+function checkType(reader: CsvReader, column: number, type: CheckedType): void {
   const { bytes, start, end } = reader;
   if (isOfType(kernels, type, bytes.subarray(start, end))) return;
   throw new CsvFault(reader.line, column, notA(wanted[type], reader).reason);
