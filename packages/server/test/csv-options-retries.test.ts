@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { BadRows, ColumnType, Compression, type CsvOptions, type DeepPartial } from '@tally/stubs';
 import { describe, expect, test } from 'vitest';
+import { verifyDataFolder } from '../dist/verify/verify.js';
 import { keptCsv, messagesOf, uploadAs } from './csv-options.js';
 import { keyed } from './keyed-calls.js';
 import { eventually, sharedServer, withFolder, withProcess, withServer } from './server.js';
@@ -75,6 +76,22 @@ describe('an upload with options and an idempotency key', () => {
     expect((await send('not-plain', csv, {})).reply.error).toMatch(/another file/);
   });
 });
+
+test('what is kept of uploads with options is found well by a check', () =>
+  withFolder(async (dataDir) => {
+    await withServer({ dataDir }, async (_server, { streamed }) => {
+      const { COLUMN_TYPE_STRING: string, COLUMN_TYPE_DOUBLE: double } = ColumnType;
+      const types = { n: string, m: double };
+      const form = { delimiter: ';', nullWords: ['NA'], badRows: BadRows.BAD_ROWS_SKIP };
+      for (const options of [form, { ...form, types }]) {
+        const reply = await uploadAs(streamed, 'n;m;t\n1;2;","\n3;NA;\n4\n', options);
+        expect(reply).toMatchObject({ error: '', rows: 2n });
+      }
+    });
+    const report = await verifyDataFolder(dataDir);
+    expect(report.problems).toEqual([]);
+    expect(report.checked.chunks).toBe(2);
+  }));
 
 test('an upload with options is known again by a server that lost its index', () =>
   withFolder(async (dataDir) => {
