@@ -26,11 +26,11 @@ import { CONTRADICTION, CORRUPT } from './faults';
 /** What a column can hold, as bits. */
 export const LONG: u32 = 1;
 export const DOUBLE: u32 = 2;
-const BOOLEAN: u32 = 4;
+export const BOOLEAN: u32 = 4;
 export const DATE: u32 = 8;
-const TIMESTAMP: u32 = 16;
+export const TIMESTAMP: u32 = 16;
 /** What any value can be. */
-const STRING: u32 = 32;
+export const STRING: u32 = 32;
 const ANY_TYPE: u32 = 31;
 
 /** Most columns of a file. */

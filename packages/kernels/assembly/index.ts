@@ -50,3 +50,4 @@ export {
   pageRowsMax,
 } from './page-encoder';
 export { sumHigh, sumLow } from './sum';
+export { isOfType } from './typed-text';

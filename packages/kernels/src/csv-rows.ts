@@ -1,4 +1,4 @@
-import { instantiate, type KernelExports } from './kernels.js';
+import { instantiate, type KernelExports, type Kernels } from './kernels.js';
 
 /** What a column of a CSV file holds, by its Delta Lake name where that has one. */
 export type ColumnType = 'long' | 'double' | 'boolean' | 'date' | 'timestamp' | 'string';
@@ -198,6 +198,16 @@ function reserve({ memory }: KernelExports, bytes: number): number {
   const address = memory.grow(Math.ceil(bytes / pageBytes) + 1) * pageBytes;
   // Address 0 of the reserved part is not used: nothing begins where a text of no bytes could.
   return address + 64;
+}
+
+/**
+ * Whether a text is a value of a type, as a conversion reads it: one that the input of `kernels` has
+ * no room for is none.
+ */
+export function isOfType(kernels: Kernels, type: ColumnType, text: Uint8Array): boolean {
+  if (text.length > kernels.input.length) return false;
+  kernels.input.set(text);
+  return kernels.exports.isOfType(bitOf(type), text.length) !== 0;
 }
 
 function bitOf(type: ColumnType | null): number {

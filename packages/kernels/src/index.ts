@@ -29,6 +29,7 @@ export {
   type CsvRows,
   createCsvRows,
   type GatheredTexts,
+  isOfType,
   type RowLimits,
   type RowsFault,
 } from './csv-rows.js';

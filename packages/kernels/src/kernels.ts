@@ -20,6 +20,7 @@ export interface KernelExports {
   csvRowCount(): bigint;
   csvValueCount(): bigint;
   addDoubleText(length: number): number;
+  isOfType(type: number, length: number): number;
   leastLong(): bigint;
   greatestLong(): bigint;
   resetDoubles(): void;

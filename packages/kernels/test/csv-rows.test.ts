@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ColumnType } from '../dist/index.js';
+import { type ColumnType, isOfType } from '../dist/index.js';
+import { kernels } from './column-file.js';
 import { typeOf, type Value, valueAs } from './csv-oracle.js';
 import { columnsOf, convert, type RowGroup, rowsWithin, scan } from './read-rows.js';
 
@@ -365,5 +366,25 @@ describe('dates and timestamps of the years 0000 to 9999', () => {
       const csv = Buffer.from(`d,t\n${day},${day}T00:00\n`);
       expect(scan(rows, csv, 2, [csv.length])).toEqual(['string', 'string']);
     }
+  });
+});
+
+describe('a text alone', () => {
+  const types = ['long', 'double', 'boolean', 'date', 'timestamp', 'string'] as const;
+
+  test('is of the types that a column of it could have', () => {
+    fc.assert(
+      fc.property(spaced(fc.oneof(...kinds)), (text) => {
+        const found = types.filter((type) => isOfType(kernels, type, Buffer.from(text)));
+        expect(found).toEqual(types.filter((type) => valueAs(type, text) !== undefined));
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  test('that the input has no room for is of none', () => {
+    const zeros = Buffer.alloc(kernels.input.length + 1, '0');
+    expect(isOfType(kernels, 'long', zeros.subarray(1))).toBe(true);
+    expect(isOfType(kernels, 'long', zeros)).toBe(false);
   });
 });

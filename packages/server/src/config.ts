@@ -177,6 +177,13 @@ export const numberOptions = {
     max: 64 * MiB,
     help: 'longest row of a CSV file, as written in it',
   },
+  gzipBytesMax: {
+    unit: 'bytes',
+    fallback: 16 * 1024 * MiB,
+    min: 64 * 1024,
+    max: 1024 * 1024 * MiB,
+    help: 'most that one gzipped CSV file may unpack to',
+  },
   rowGroupRowsMax: {
     unit: 'rows',
     fallback: 250_000,

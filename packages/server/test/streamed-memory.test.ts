@@ -1,5 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { Compression } from '@tally/stubs';
 import { describe, expect, test } from 'vitest';
 import type { LaunchedServer } from '../dist/launch.js';
 import { connect, eventually, withFolder, withProcess } from './server.js';
@@ -55,6 +57,27 @@ describe.skipIf(process.platform !== 'linux')('the memory of a streamed upload',
         const { error, csvBytes } = await streamed.upload(largeFile(100 * MB, ''));
         expect(error).toBe('');
         expect(csvBytes).toBeGreaterThan(100n * BigInt(MB));
+      });
+      expect(growth).toBeLessThan(60 * MB);
+    });
+  });
+
+  test('does not grow with the file: 150 MB that are gzipped, and written anew', async () => {
+    const member = gzipSync(Buffer.concat(Array(40).fill(rows)));
+    async function* packed(members: number, lastLine: string) {
+      const csvOptions = { compression: Compression.COMPRESSION_GZIP };
+      yield { csvOptions, csvData: gzipSync('n,d,t\n') };
+      for (let i = 0; i < members; i++) yield { csvData: member };
+      yield { csvData: gzipSync(lastLine) };
+    }
+    const args = ['--conversions-max', '1'];
+    await withProcess({ args }, async (server, { streamed }) => {
+      expect((await streamed.upload(packed(2, ''))).error).toBe('');
+      const growth = await peakGrowth(server, async () => {
+        const { error, csvBytes } = await streamed.upload(packed(15, ''));
+        expect(error).toBe('');
+        expect(csvBytes).toBeGreaterThan(150n * BigInt(MB));
+        expect((await streamed.upload(packed(15, 'short\n'))).error).toMatch(/1 field, but/);
       });
       expect(growth).toBeLessThan(60 * MB);
     });

@@ -117,7 +117,7 @@ describe('one server, one file after the other', () => {
     const { table, streamed } = shared.connection;
     for (let at = 0; at <= intricate.length; at++) {
       const pieces = [intricate.subarray(0, at), intricate.subarray(at)];
-      expect(await streamed.upload(messages(pieces)), `cut at ${at}`).toEqual({
+      expect(await streamed.upload(messages(pieces)), `cut at ${at}`).toMatchObject({
         error: '',
         rows: 4n,
         csvBytes: BigInt(intricate.length),

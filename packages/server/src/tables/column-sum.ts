@@ -53,7 +53,12 @@ export async function sumColumn(
   // Both formats say the same of a column that is no integer: what its CSV file says.
   const foreign = entries.find(({ type }) => type !== null && type !== 'long');
   if (foreign !== undefined) {
-    return sumParts(context, column, 'csv', [partOf(context, foreign, 'csv', false)], signal);
+    const part = partOf(context, foreign, 'csv', false);
+    const result = await sumParts(context, column, 'csv', [part], signal);
+    if ('error' in result) return result;
+    // All its values are integers, but its type was declared.
+    const where = `in chunk ${foreign.chunkNumber}, its type is ${foreign.type}`;
+    return { error: `column ${JSON.stringify(column)} cannot be summed: ${where}` };
   }
   const cached = context.cache.of(format, column);
   let total = 0n;

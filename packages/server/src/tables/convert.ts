@@ -15,6 +15,8 @@ export interface Conversion {
   readonly parquetPath: string;
   /** The table's fields as the caller knows them. */
   readonly fields: readonly TableField[];
+  /** The types that columns with values must have, by their places, where they were declared. */
+  readonly declared?: readonly (ColumnType | undefined)[] | undefined;
   readonly limits: ChunkLimits;
   /** Given if the CSV file is still being written. */
   readonly growth?: Growth | undefined;
@@ -47,7 +49,7 @@ const pieceBytes = 256 * 1024;
  * slowly, or if one pass is not enough: then it is to be converted when it is complete.
  */
 export async function convertToParquet(conversion: Conversion): Promise<ConvertedChunk> {
-  const { csvPath, parquetPath, fields, limits, growth, stop } = conversion;
+  const { csvPath, parquetPath, fields, declared, limits, growth, stop } = conversion;
   const csv = openSync(csvPath, 'r');
   const parquet = openSync(parquetPath, 'w');
   try {
@@ -61,8 +63,9 @@ export async function convertToParquet(conversion: Conversion): Promise<Converte
     const pieces = () =>
       untilStopped(readPieces(csv, rows.input, csvTextStart(csv), extentAt, pieceBytes), stop);
     for (const isWhole of [false, true]) {
-      const types = scanTypes(rows, pieces(), names.length, isWhole);
-      if (types === 'fault') throw findFault(csv, limits);
+      const scanned = scanTypes(rows, pieces(), names.length, isWhole);
+      if (scanned === 'fault') throw findFault(csv, limits);
+      const types = scanned.map((type, i) => type && (declared?.[i] ?? type));
       const columns = names.map((name, i) => ({ name, type: types[i] ?? null }));
       const plan = planChunk(fields, columns);
       ftruncateSync(parquet);

@@ -72,13 +72,15 @@ function readHeaderFields(reader: CsvReader, limits: ChunkLimits): string[] {
  * Reads the next row after the header, field by field; false at the end of the file.
  *
  * A blank line is a null row in a file of one column, and no row otherwise. Throws CsvFault for
- * a row with more or fewer fields than the header, or a longer one than is allowed.
+ * a row with more or fewer fields than the header, or what else was counted, or a longer one than is
+ * allowed.
  */
 export function readRow(
   reader: CsvReader,
   columns: number,
   { rowBytesMax }: ChunkLimits,
   onField: (column: number) => void,
+  counted = 'the header',
 ): boolean {
   let rowBytes = 0;
   while (reader.next()) {
@@ -87,7 +89,7 @@ export function readRow(
     rowBytes += reader.writtenBytes + 1;
     if (rowBytes > rowBytesMax) throw tooLongRow(reader.line, rowBytesMax);
     if (!reader.lastInRecord) {
-      if (column + 1 === columns) throw raggedRow(reader.line, undefined, columns);
+      if (column + 1 === columns) throw raggedRow(reader.line, undefined, columns, counted);
       onField(column);
     } else if (column + 1 === columns) {
       onField(column);
@@ -95,24 +97,30 @@ export function readRow(
     } else if (reader.blankLine) {
       rowBytes = 0;
     } else {
-      throw raggedRow(reader.line, column + 1, columns);
+      throw raggedRow(reader.line, column + 1, columns, counted);
     }
   }
   return false;
 }
 
-function tooLongRow(line: number, bytesMax: number): CsvFault {
+/** The fault of a row that is longer than is allowed. */
+export function tooLongRow(line: number, bytesMax: number): CsvFault {
   const reason = `the row is longer than ${bytesMax} bytes (--row-bytes-max)`;
   return new CsvFault(line, undefined, reason);
 }
 
-function raggedRow(line: number, fields: number | undefined, columns: number): CsvFault {
+function raggedRow(
+  line: number,
+  fields: number | undefined,
+  columns: number,
+  counted: string,
+): CsvFault {
   const found = fields === undefined ? `more than ${columns}` : String(fields);
   const plural = fields === 1 ? 'field' : 'fields';
   return new CsvFault(
     line,
     undefined,
-    `the row has ${found} ${plural}, but the header has ${columns}: each row needs as many`,
+    `the row has ${found} ${plural}, but ${counted} has ${columns}: each row needs as many`,
   );
 }
 
@@ -132,7 +140,8 @@ export function findFault(fd: number, limits: ChunkLimits): CsvFault {
   throw new Error('the kernel refused a CSV file in which the reader finds no fault');
 }
 
-function withColumnName(error: CsvFault, names: readonly string[]): CsvFault {
+/** The same fault, with its column's name. */
+export function withColumnName(error: CsvFault, names: readonly string[]): CsvFault {
   if (error.fieldIndex === undefined) return error;
   const name = names[error.fieldIndex];
   const where = name === undefined ? `field ${error.fieldIndex + 1}` : JSON.stringify(name);

@@ -16,10 +16,17 @@ export class CsvFault extends Error {
   }
 }
 
-const comma = 0x2c;
-const quote = 0x22;
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
+
+/** The bytes, of ASCII, between fields and around them. */
+export interface CsvMarks {
+  readonly delimiter: number;
+  readonly quote: number;
+}
+
+/** Those of Tally's own files. */
+export const tallyMarks: CsvMarks = { delimiter: 0x2c, quote: 0x22 };
 
 // One buffer for each thread: a thread reads one file at a time, and a new buffer for each file
 // would be garbage that the collector lets pile up.
@@ -29,8 +36,8 @@ const threadBuffer = new Uint8Array(256 * 1024);
  * Reads a CSV file field by field, in the memory of one field (RFC 4180, and what real files do).
  *
  * Fields are separated by commas; a field that begins with `"` ends at the next single `"`, and
- * `""` in it stands for one quote. Lines end with LF, CRLF or CR. A byte order mark is skipped.
- * A quote within an unquoted field is an ordinary character.
+ * `""` in it stands for one quote; other marks than these two can be given. Lines end with LF, CRLF
+ * or CR. A byte order mark is skipped. A quote within an unquoted field is an ordinary character.
  *
  * After `next()` has returned true, the public properties describe the field it has read; they
  * hold until the next call. A thread has one reader in use at a time. Throws CsvFault.
@@ -49,19 +56,37 @@ export class CsvReader {
   /** The field's place in its record, from 0. */
   fieldIndex = -1;
   lastInRecord = true;
+  /** The line on which the record begins. */
+  recordLine = 1;
 
   readonly #fd: number;
   readonly #fieldBytesMax: number;
+  readonly #delimiter: number;
+  readonly #quote: number;
+  readonly #beforeRead: () => void;
   #position = 0;
   #limit = 0;
   #fileOffset = 0;
   #endOfFile = false;
   #currentLine = 1;
   #afterCarriageReturn = false;
+  /** Where the field begins in the file. */
+  #fieldOffset = 0;
+  /** Whether `next` has thrown. */
+  #isBroken = false;
 
-  constructor(fd: number, fieldBytesMax: number) {
+  /** `beforeRead` is called before each read of the file. */
+  constructor(
+    fd: number,
+    fieldBytesMax: number,
+    { delimiter, quote }: CsvMarks = tallyMarks,
+    beforeRead = () => {},
+  ) {
     this.#fd = fd;
     this.#fieldBytesMax = fieldBytesMax;
+    this.#delimiter = delimiter;
+    this.#quote = quote;
+    this.#beforeRead = beforeRead;
     this.#fill(0);
     const [a, b, c] = this.bytes;
     if (this.#limit >= 3 && a === 0xef && b === 0xbb && c === 0xbf) this.#position = 3;
@@ -83,23 +108,112 @@ export class CsvReader {
     if (this.#position === this.#limit) this.#fill(this.#position);
     const atEnd = this.#position === this.#limit;
     if (atEnd && this.lastInRecord) return false;
-    this.fieldIndex = this.lastInRecord ? 0 : this.fieldIndex + 1;
     this.line = this.#currentLine;
-    if (!atEnd && this.bytes[this.#position] === quote) this.#readQuoted();
+    if (this.lastInRecord) this.recordLine = this.line;
+    this.fieldIndex = this.lastInRecord ? 0 : this.fieldIndex + 1;
+    this.#fieldOffset = this.#fileOffset - this.#limit + this.#position;
+    this.#isBroken = true;
+    if (!atEnd && this.bytes[this.#position] === this.#quote) this.#readQuoted();
     else this.#readUnquoted();
+    this.#isBroken = false;
     return true;
+  }
+
+  /**
+   * Goes on behind the record, also after `next` has thrown, in bounded memory.
+   *
+   * Where a quote is not closed, or text follows it, the record ends with the line on which that
+   * field begins: a quote too many must not take the rows that follow with it.
+   */
+  skipRecord(): void {
+    for (;;) {
+      if (this.#isBroken) this.#skipField();
+      if (this.lastInRecord) return;
+      try {
+        this.next();
+      } catch (error) {
+        if (!(error instanceof CsvFault)) throw error;
+      }
+    }
+  }
+
+  #skipField(): void {
+    this.#isBroken = false;
+    this.#seekField();
+    if (this.bytes[this.#position] === this.#quote && !this.#skipQuoted()) {
+      this.#seekField();
+      this.#skipTo(lineFeed);
+    } else {
+      this.#skipTo(this.#delimiter);
+    }
+    this.#stepOver(this.#position);
+  }
+
+  /** Goes back to where the field begins. */
+  #seekField(): void {
+    this.#currentLine = this.line;
+    const offset = this.#fieldOffset - (this.#fileOffset - this.#limit);
+    if (offset >= 0) {
+      this.#position = offset;
+    } else {
+      this.#fileOffset = this.#fieldOffset;
+      this.#limit = 0;
+      this.#endOfFile = false;
+      this.#fill(0);
+    }
+  }
+
+  /** Goes to the next mark or line end, and to the end of the file if there is none. */
+  #skipTo(mark: number): void {
+    do {
+      const { bytes } = this;
+      const limit = this.#limit;
+      for (; this.#position < limit; this.#position++) {
+        const byte = bytes[this.#position];
+        if (byte === mark || byte === lineFeed || byte === carriageReturn) return;
+      }
+    } while (this.#fillAnew());
+  }
+
+  /** Goes behind the closing quote; false if there is none, or none that ends a field. */
+  #skipQuoted(): boolean {
+    this.#position++;
+    let before = this.#quote;
+    do {
+      for (; this.#position < this.#limit; this.#position++) {
+        const byte = this.bytes[this.#position] as number;
+        if (byte === this.#quote) {
+          this.#position++;
+          if (this.#position === this.#limit && !this.#fillAnew()) return true;
+          const next = this.bytes[this.#position];
+          if (next === this.#delimiter || next === lineFeed || next === carriageReturn) return true;
+          if (next !== this.#quote) return false;
+        } else if (byte === carriageReturn || (byte === lineFeed && before !== carriageReturn)) {
+          this.#currentLine++;
+        }
+        before = byte;
+      }
+    } while (this.#fillAnew());
+    return false;
+  }
+
+  /** Reads on without what has been read; false at the end of the file. */
+  #fillAnew(): boolean {
+    this.#fill(this.#limit);
+    return this.#limit > 0;
   }
 
   #readUnquoted(): void {
     let start = this.#position;
     let position = start;
     let seen = 0;
+    const delimiter = this.#delimiter;
     for (;;) {
       const { bytes } = this;
       const limit = this.#limit;
       for (; position < limit; position++) {
         const byte = bytes[position] as number;
-        if (byte === comma || byte === lineFeed || byte === carriageReturn) break;
+        if (byte === delimiter || byte === lineFeed || byte === carriageReturn) break;
         seen |= byte;
       }
       if (position < limit || this.#endOfFile) break;
@@ -119,6 +233,7 @@ export class CsvReader {
     let position = start;
     let seen = 0;
     let escapes = 0;
+    const quote = this.#quote;
     for (;;) {
       if (position === this.#limit) {
         const length = position - start;
@@ -161,15 +276,25 @@ export class CsvReader {
       throw this.#fault('the field is not valid UTF-8');
     }
     this.writtenBytes = position - this.start + (this.quoted ? 1 : 0);
+    if (!this.#stepOver(position)) {
+      const quotes = String.fromCharCode(this.#quote).repeat(2);
+      throw this.#fault(
+        `text follows the closing quote; a quote within quotes is written ${quotes}`,
+      );
+    }
+  }
+
+  /** Steps over the separator at `position`; false if there is something else. */
+  #stepOver(position: number): boolean {
     const separator = position < this.#limit ? this.bytes[position] : undefined;
     this.#position = separator === undefined ? position : position + 1;
-    this.lastInRecord = separator !== comma;
-    if (separator === lineFeed || separator === carriageReturn) {
+    this.lastInRecord = separator !== this.#delimiter;
+    const isLineEnd = separator === lineFeed || separator === carriageReturn;
+    if (isLineEnd) {
       this.#currentLine++;
       this.#afterCarriageReturn = separator === carriageReturn;
-    } else if (separator !== comma && separator !== undefined) {
-      throw this.#fault('text follows the closing quote; a quote within quotes is written ""');
     }
+    return isLineEnd || separator === this.#delimiter || separator === undefined;
   }
 
   #skipLineFeed(): void {
@@ -180,6 +305,7 @@ export class CsvReader {
 
   #unescape(): void {
     const { bytes, end } = this;
+    const quote = this.#quote;
     let to = this.start;
     for (let from = this.start; from < end; from++) {
       bytes[to++] = bytes[from] as number;
@@ -201,6 +327,7 @@ export class CsvReader {
     }
     this.#position = 0;
     this.#limit = kept;
+    this.#beforeRead();
     const read = readSync(this.#fd, this.bytes, kept, this.bytes.length - kept, this.#fileOffset);
     this.#fileOffset += read;
     this.#limit += read;

@@ -18,6 +18,17 @@ export interface UploadRetry {
   readonly key: string;
   /** Of the bytes that were uploaded: with their number, it tells another file. */
   readonly crc32c: number;
+  /** Of a file that is not kept as it was sent. */
+  readonly sent?: NormalisedUpload | undefined;
+}
+
+/** A file that was written anew in Tally's own form. */
+export interface NormalisedUpload {
+  readonly bytes: number;
+  /** A digest of the options with which it was sent. */
+  readonly options: string;
+  /** How many of its rows were left out. */
+  readonly rejectedRows: number;
 }
 
 /** A chunk as the log knows it. */

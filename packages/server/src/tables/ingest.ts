@@ -5,14 +5,18 @@ import { type Mutex, Semaphore } from 'async-mutex';
 import type { Limits } from '../config.js';
 import { type Catalog, UnseenCommitError } from './catalog.js';
 import type { ChunkLimits } from './csv-faults.js';
-import type { UploadRetry } from './delta-log.js';
+import type { CsvForm } from './csv-form.js';
+import type { NormalisedUpload, UploadRetry } from './delta-log.js';
 import { createEarlyIngest, type IngestFiles } from './early-ingest.js';
 import type { TableFolders } from './files.js';
 import { UncertainCommitError } from './log-errors.js';
+import type { NormalisedCsv, RejectedRow } from './normalise.js';
 import type { TablePool } from './pool.js';
 import type { ScannedColumn } from './schema.js';
+import { createSentFile, type SentFile } from './sent-file.js';
 import { type Pieces, type Spooled, spool } from './spool.js';
 import { createStop, type Stop, setStop, stoppedBy } from './stop.js';
+import type { UnpackLimits } from './unpack.js';
 import { inTurn, type UploadTurns } from './upload-turns.js';
 import type { Fault, IngestedChunk } from './worker.js';
 
@@ -21,7 +25,7 @@ export interface IngestContext {
   readonly folders: TableFolders;
   readonly catalog: Catalog;
   readonly pool: TablePool;
-  readonly limits: ChunkLimits;
+  readonly limits: ChunkLimits & UnpackLimits;
   readonly sync: boolean;
   /** Bounds the files that are open because bytes are written to the spool. */
   readonly slots: Semaphore;
@@ -35,6 +39,8 @@ export interface UploadCall {
   readonly signal: AbortSignal;
   /** Asked once all bytes have come: the first message of a stream may say it. */
   idempotencyKey(): string | undefined;
+  /** Given if the file is not in Tally's own form. */
+  readonly form?: CsvForm | undefined;
 }
 
 /** What was kept of an upload, now or, if it is a replay, for an earlier one with the same key. */
@@ -45,6 +51,9 @@ export interface UploadAnswer {
   readonly parquetBytes: number;
   /** In the order of the CSV header. */
   readonly columns: readonly ScannedColumn[];
+  readonly rejectedRowCount: number;
+  /** The first of them; none in a replay. */
+  readonly rejectedRows: readonly RejectedRow[];
   readonly isReplay: boolean;
 }
 
@@ -78,7 +87,7 @@ export async function upload(
   call: UploadCall,
 ): Promise<UploadAnswer | Fault> {
   const { folders, catalog, sync, slots, turns } = context;
-  const { signal } = call;
+  const { signal, form } = call;
   const id = randomUUID();
   const files = {
     spoolPath: path.join(folders.spool, `${id}.csv`),
@@ -88,7 +97,10 @@ export async function upload(
   };
   // The thread that converts the file looks at it between two pieces.
   const stop = createStop();
-  const early = createEarlyIngest(context, files, stop);
+  const sent = form && createSentFile(context, form, files.spoolPath, stop);
+  // The bytes that come of a file that is to be written anew cannot be converted yet.
+  const earlyContext = sent === undefined ? context : { ...context, early: undefined };
+  const early = createEarlyIngest(earlyContext, files, stop);
   const { grow: onGrowth, complete: onWritten } = early;
   let committed = false;
   let mayBeInLog = false;
@@ -98,33 +110,45 @@ export async function upload(
     spooled: Spooled,
   ): Promise<UploadAnswer | Fault> {
     let chunk = await stoppedBy(signal, stop, early.ingested);
+    let kept: NormalisedCsv | Fault | undefined;
     // Another upload may give a new column another type meanwhile; then this one is planned
     // again. Types are few, so this ends.
     for (let task = files; ; task = { ...files, spoolPath: files.csvPath }) {
       signal.throwIfAborted();
       const before = retry && (await replay(catalog, retry, spooled.bytes));
       if (before !== undefined) return before;
-      chunk ??= await stoppedBy(signal, stop, () => ingestComplete(context, task, stop));
+      kept ??= sent && (await stoppedBy(signal, stop, sent.normalise));
+      signal.throwIfAborted();
+      kept ??= { ...spooled, types: [], rejectedRowCount: 0, rejectedRows: [] };
+      if ('fault' in kept) return kept;
+      const { types, rejectedRowCount, rejectedRows } = kept;
+      chunk ??= await stoppedBy(signal, stop, () => ingestComplete(context, task, types, stop));
       signal.throwIfAborted();
       if ('fault' in chunk) return chunk;
       const { rows, csvBytes, parquetBytes, columns } = chunk;
-      if (csvBytes !== spooled.bytes) {
-        const sizes = `${spooled.bytes} bytes came, but the CSV file has ${csvBytes}`;
+      if (csvBytes !== kept.bytes) {
+        const sizes = `${kept.bytes} bytes came, but the CSV file has ${csvBytes}`;
         throw new Error(`the disk lost or added bytes: ${sizes}`);
       }
-      committed = await catalog.commit(id, { ...chunk, csvCrc32c: spooled.crc32c }, retry);
+      const normalised = retry?.sent && { ...retry.sent, rejectedRows: rejectedRowCount };
+      const complete = { ...chunk, csvCrc32c: kept.crc32c };
+      committed = await catalog.commit(id, complete, retry && { ...retry, sent: normalised });
       if (committed) {
-        return { chunkId: id, rows, csvBytes, parquetBytes, columns, isReplay: false };
+        const answer = { chunkId: id, rows, csvBytes, parquetBytes, columns };
+        return { ...answer, rejectedRowCount, rejectedRows, isReplay: false };
       }
       chunk = undefined;
     }
   }
 
   try {
-    const spooled = await spool(files.spoolPath, csv, { slots, sync, onGrowth, onWritten });
+    const file = sent?.path ?? files.spoolPath;
+    const isKept = sent === undefined;
+    const options = { slots, sync: sync && isKept, onGrowth, onWritten };
+    const spooled = await spool(file, csv, options);
     const key = call.idempotencyKey();
     if (key === undefined) return await add(undefined, spooled);
-    const retry = { key, crc32c: spooled.crc32c };
+    const retry = { key, crc32c: spooled.crc32c, sent: sentAs(sent, spooled) };
     return await inTurn(turns, key, signal, () => add(retry, spooled));
   } catch (error) {
     setStop(stop);
@@ -132,24 +156,34 @@ export async function upload(
     throw error;
   } finally {
     await early.breakOff();
+    await sent?.remove();
     // A chunk that the log may name keeps its files.
     if (!committed && !mayBeInLog)
       for (const file of Object.values(files)) await rm(file, { force: true });
   }
 }
 
+/** What is recorded of a file that is not kept as it came, before anything is known of its rows. */
+const sentAs = (sent: SentFile | undefined, { bytes }: Spooled): NormalisedUpload | undefined =>
+  sent && { bytes, options: sent.options, rejectedRows: 0 };
+
 /** The answer to an upload whose key was used before; undefined if it was not. */
 async function replay(
   catalog: Catalog,
-  { key, crc32c }: UploadRetry,
+  { key, crc32c, sent }: UploadRetry,
   bytes: number,
 ): Promise<UploadAnswer | Fault | undefined> {
   const kept = await catalog.kept(key);
   if (kept === undefined) return undefined;
-  const { id, rows, csvBytes, parquetBytes, columns } = await catalog.loggedChunk(kept.chunkNumber);
-  if (csvBytes === bytes && kept.crc32c === crc32c) {
+  const chunk = await catalog.loggedChunk(kept.chunkNumber);
+  const { id, rows, csvBytes, parquetBytes, columns } = chunk;
+  const before = chunk.retry?.sent;
+  const isSame = (before?.bytes ?? csvBytes) === bytes && kept.crc32c === crc32c;
+  if (isSame && before?.options === sent?.options) {
     const scanned = columns.map(({ name, field }) => ({ name, type: field?.type ?? null }));
-    return { chunkId: id, rows, csvBytes, parquetBytes, columns: scanned, isReplay: true };
+    const answer = { chunkId: id, rows, csvBytes, parquetBytes, columns: scanned };
+    const rejectedRowCount = before?.rejectedRows ?? 0;
+    return { ...answer, rejectedRowCount, rejectedRows: [], isReplay: true };
   }
   return {
     fault:
@@ -161,10 +195,11 @@ async function replay(
 async function ingestComplete(
   { catalog, pool, limits, sync }: IngestContext,
   files: IngestFiles,
+  types: NormalisedCsv['types'],
   stop: Stop,
 ): Promise<IngestedChunk | Fault> {
   const fields = await catalog.fields();
-  const chunk = await pool.ingest({ ...files, fields, limits, sync, stop });
+  const chunk = await pool.ingest({ ...files, fields, types, limits, sync, stop });
   if (chunk === undefined) throw new Error('a complete file was taken for one that grows');
   return chunk;
 }

@@ -7,6 +7,7 @@ import { allStarted, createThreadStarts } from '../thread-starts.js';
 import type { FileAggregate } from './aggregate.js';
 import type { CheckpointThreads, FoundChunk } from './checkpoints.js';
 import type { MadeCheckpoint } from './make-checkpoint.js';
+import type { NormalisedCsv } from './normalise.js';
 import type { ColumnRange } from './parquet-file.js';
 import { isStopped, type Stop } from './stop.js';
 import type {
@@ -17,12 +18,15 @@ import type {
   FileSums,
   IngestedChunk,
   IngestTask,
+  NormaliseTask,
   RangesTask,
   SumTask,
 } from './worker.js';
 
 /** The threads that work on table files. */
 export interface TablePool extends CheckpointThreads {
+  /** Writes a file in Tally's own form, in the threads of uploads. */
+  normalise(task: NormaliseTask): Promise<NormalisedCsv | Fault>;
   /** Undefined: the file grows, and can only be converted once it is complete. */
   ingest(task: IngestTask): Promise<IngestedChunk | Fault | undefined>;
   sum(task: SumTask): Promise<FileSums | FileFault>;
@@ -102,6 +106,7 @@ export async function createTablePool(threads: number, conversionsMax: number): 
   }
 
   return {
+    normalise: (task) => runWanted('ingest', 'normaliseFile', task),
     ingest: (task) => runWanted('ingest', 'ingest', task),
     sum: (task) => runWanted('sum', 'sum', task),
     aggregate: aggregateInThread,

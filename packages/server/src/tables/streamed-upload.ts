@@ -3,6 +3,7 @@ import type { TableServiceV1Implementation, UploadRequest } from '@tally/stubs';
 import { holdMessage } from '../rpc/held-messages.js';
 import { idempotencyKeyIn, idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
 import { columnTypes } from './column-types.js';
+import { csvFormOf } from './csv-form.js';
 import { existingTable } from './existing-table.js';
 import { uploadOrSentence } from './service.js';
 import { createStreamedSize } from './streamed-size.js';
@@ -20,11 +21,13 @@ export function streamedUpload(opening: Promise<Tables>): TableServiceV1Implemen
     signal.throwIfAborted();
     const messages = requests[Symbol.asyncIterator]();
     const first = await messages.next();
-    const { table: name, idempotencyKey }: Partial<UploadRequest> = first.done ? {} : first.value;
+    const request: Partial<UploadRequest> = first.done ? {} : first.value;
+    const { table: name, idempotencyKey, csvOptions } = request;
     const key = idempotencyKeyIn(idempotencyKey, keyOfCall);
     const { ingest } = await existingTable(tables, name);
+    const form = csvFormOf(csvOptions, ingest.limits);
     const pieces = csvPieces(first, messages, signal);
-    const call = { signal, idempotencyKey: () => key };
+    const call = { signal, idempotencyKey: () => key, form };
     const path = '/tally.v1.TableService/Upload';
     const result = await uploadOrSentence(ingest, pieces, call, path);
     if (typeof result === 'string') return { error: result };
@@ -38,6 +41,8 @@ export function streamedUpload(opening: Promise<Tables>): TableServiceV1Implemen
         name,
         ...(type !== null && { type: columnTypes[type] }),
       })),
+      rejectedRowCount: BigInt(result.rejectedRowCount),
+      rejectedRows: result.rejectedRows.map(({ line, reason }) => ({ line: BigInt(line), reason })),
     };
   };
 }

@@ -58,6 +58,7 @@ export async function openTables(config: Config): Promise<Tables> {
       columnNameBytesMax: config.columnNameBytesMax,
       fieldBytesMax: config.fieldBytesMax,
       rowBytesMax: config.rowBytesMax,
+      gzipBytesMax: config.gzipBytesMax,
       rowGroupRowsMax: config.rowGroupRowsMax,
       rowGroupBytesMax: config.rowGroupBytesMax,
     },

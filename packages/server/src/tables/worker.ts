@@ -15,11 +15,13 @@ import { sumCsvColumn } from './csv-sum.js';
 import { checkFileCrc32c } from './file-checksum.js';
 import { type Growth, SlowGrowthError } from './growth.js';
 import { makeCheckpoint as makeCheckpointOf } from './make-checkpoint.js';
+import { type Normalisation, type NormalisedCsv, normalise } from './normalise.js';
 import { aggregateParquetColumn } from './parquet-aggregate.js';
 import type { ColumnRange } from './parquet-file.js';
 import { readColumnRanges, sumParquetColumn } from './parquet-sum.js';
 import type { TableField } from './schema.js';
 import { type Stop, StoppedError, throwIfStopped } from './stop.js';
+import { GzipFault } from './unpack.js';
 
 reportStart(workerData.starts);
 
@@ -40,6 +42,8 @@ export interface IngestTask {
   readonly parquetPath: string;
   /** The table's fields as the caller knows them. */
   readonly fields: readonly TableField[];
+  /** The types that columns must have, by their places; undefined for one that was not declared. */
+  readonly types?: readonly (ColumnType | undefined)[] | undefined;
   readonly limits: ChunkLimits;
   /** Given if the file is still being written. */
   readonly growth?: Growth;
@@ -59,13 +63,14 @@ export interface IngestedChunk extends ConvertedChunk {
  * Undefined: the file grows, and can only be converted once it is complete.
  */
 async function ingestFile(task: IngestTask): Promise<IngestedChunk | Fault | undefined> {
-  const { spoolPath, parquetSpoolPath, fields, limits, growth, sync, stop } = task;
+  const { spoolPath, parquetSpoolPath, fields, types, limits, growth, sync, stop } = task;
   let chunk: ConvertedChunk;
   try {
     chunk = await convertToParquet({
       csvPath: spoolPath,
       parquetPath: parquetSpoolPath,
       fields,
+      declared: types,
       limits,
       growth,
       stop,
@@ -82,6 +87,19 @@ async function ingestFile(task: IngestTask): Promise<IngestedChunk | Fault | und
   const csvBytes = putInPlace(spoolPath, task.csvPath, sync);
   putInPlace(parquetSpoolPath, task.parquetPath, sync);
   return { ...chunk, csvBytes };
+}
+
+export type NormaliseTask = Normalisation;
+
+/** Writes a file in Tally's own form. */
+async function normaliseSent(task: NormaliseTask): Promise<NormalisedCsv | Fault> {
+  try {
+    return await normalise(task);
+  } catch (error) {
+    const isFault = [CsvFault, GzipFault, StoppedError].some((kind) => error instanceof kind);
+    if (isFault) return { fault: (error as Error).message };
+    throw error;
+  }
 }
 
 /** Makes a finished file and its new name durable; returns its size. */
@@ -249,6 +267,7 @@ async function findInCheckpoint({ file, number }: ChunkTask): Promise<FoundChunk
   }
 }
 
+export const normaliseFile = collected(normaliseSent);
 export const ingest = collected(ingestFile);
 export const sum = collected(sumFiles);
 export const aggregate = collected(aggregateFiles);

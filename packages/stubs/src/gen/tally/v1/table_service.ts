@@ -291,10 +291,11 @@ export interface UploadRequest {
    * without spaces, best a random UUID. Counts in the first message of the call only. The metadata
    * `tally-idempotency-key` says the same, also to /Table/Upload.
    *
-   * The file of the first upload with a key is kept; each later one with the same key and the same
-   * bytes, for a day (see the server's --idempotency-hours), keeps nothing more and gets the same
-   * answer, with `tally-idempotent-replay: true` in its trailing metadata. The same key with other
-   * bytes is an error. After an error, the key may be used again.
+   * The file of the first upload with a key is kept; each later one with the same key, the same
+   * bytes and the same csv_options, for a day (see the server's --idempotency-hours), keeps nothing
+   * more and gets the same answer, but for rejected_rows, which are not recorded, with
+   * `tally-idempotent-replay: true` in its trailing metadata. The same key with other bytes or
+   * options is an error. After an error, the key may be used again.
    */
   idempotencyKey?:
     | string
@@ -332,7 +333,8 @@ export interface UploadRequest {
  * How a CSV file is written, and what is to be done with rows that are not as they should be.
  *
  * With any of these the CSV file that Tally keeps is not the one that was sent, but one with the
- * same values in Tally's own form: commas, double quotes, a header, empty fields for nulls.
+ * same values in Tally's own form: commas, double quotes, a header, empty fields for nulls. An empty
+ * text stays one, in quotes. Lines are counted in the file that was sent, once it is unpacked.
  */
 export interface CsvOptions {
   /** One character of ASCII between two fields, no letter, digit, quote, CR or LF; empty: a comma. */
@@ -344,18 +346,24 @@ export interface CsvOptions {
   quote: string;
   /** Whether the first row has data. Then the columns are called column_1, column_2 and so on. */
   noHeader: boolean;
-  /** Unquoted fields that are nulls, beside the empty one; at most 100, such as NA or NULL. */
+  /**
+   * Unquoted fields that are nulls, beside the empty one; at most 100 of up to 1,024 bytes, such as NA
+   * or NULL.
+   */
   nullWords: string[];
   /** How csv_data is compressed. */
   compression: Compression;
   /**
    * The types of columns that are not to be inferred, by name. A value that is not of its column's type
-   * makes its row a bad one. With STRING any value will do.
+   * makes its row a bad one. With STRING any value will do. A name that the file does not have is an
+   * error.
    */
   types: { [key: string]: ColumnType };
   /**
    * What to do with rows that have too many fields or too few, values that are not of a declared
-   * type, or fields that are too long.
+   * type, fields that are too long or not UTF-8, or quotes that are not closed or have text behind
+   * them. Of the last two kinds a row ends with the line on which its faulty field begins, so that a
+   * quote too many takes no other rows along.
    */
   badRows: BadRows;
   /** How many of the rows that are left out to report: 1 to 10,000; 0: 100. */
@@ -405,7 +413,10 @@ export interface UploadResponse {
   parquetBytes: bigint;
   /** How many rows were left out. */
   rejectedRowCount: bigint;
-  /** The first of those, as many as rejected_rows_max says. */
+  /**
+   * The first of those, as many as rejected_rows_max says, and with reasons of 1 MiB in all; none in
+   * the answer to a repeated upload.
+   */
   rejectedRows: RejectedRow[];
 }
 
