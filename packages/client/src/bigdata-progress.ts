@@ -1,52 +1,59 @@
-import cliProgress from 'cli-progress';
+import { progressBar } from './terminal/progress-bar.js';
+import { megabytes, whole } from './terminal/text.js';
 
-/** How far a run of uploads is: a bar on the terminal while it lasts, one line when it is over. */
-export interface UploadProgress {
+/** How far a run of uploads is: a bar on the terminal while it lasts, its numbers when it is over. */
+export interface BigdataProgress {
   /** One more file of this size has been kept by the server. */
   uploaded(rows: number, bytes: number): void;
   /** Takes the bar off the terminal. */
   stop(): void;
-  /** Files, rows, bytes, time and rates so far, as a sentence. */
-  summary(): string;
+  /** The numbers so far. */
+  totals(): BigdataTotals;
 }
 
-const whole = (n: number) => n.toLocaleString('en-US', { maximumFractionDigits: 0 });
-const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+/** What has been uploaded, and how fast. */
+export interface BigdataTotals {
+  readonly files: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly largestFileBytes: number;
+  readonly seconds: number;
+  readonly rowsPerSecond: number;
+  readonly megabytesPerSecond: number;
+}
 
-/** Starts the clock, and the bar if standard error is a terminal. */
-export function uploadProgress(files: number): UploadProgress {
+/** Starts the clock. */
+export function bigdataProgress(filesMax: number): BigdataProgress {
   const startMs = performance.now();
-  let done = 0;
-  let rowsDone = 0;
-  let bytesDone = 0;
-  let bytesMax = 0;
-  const bar = new cliProgress.SingleBar({
-    format: '{bar} {value}/{total} files | {rate} | {left} left',
-    // The terminal is left as it is, so that Ctrl-C has nothing to put right.
-    hideCursor: false,
-    linewrap: true,
-    clearOnComplete: true,
-  });
-  const seconds = () => (performance.now() - startMs) / 1000;
-  const rate = () =>
-    `${whole(rowsDone / seconds())} rows/s, ${megabytes(bytesDone / seconds())} MB/s`;
-  bar.start(files, 0, { rate: 'no rate yet', left: 'unknown' });
+  const bar = progressBar();
+  let files = 0;
+  let rows = 0;
+  let bytes = 0;
+  let largestFileBytes = 0;
+  const totals = () => {
+    const seconds = (performance.now() - startMs) / 1000;
+    const rowsPerSecond = rows / seconds;
+    const megabytesPerSecond = bytes / 1e6 / seconds;
+    return { files, rows, bytes, largestFileBytes, seconds, rowsPerSecond, megabytesPerSecond };
+  };
   return {
-    uploaded(rows, bytes) {
-      done++;
-      rowsDone += rows;
-      bytesDone += bytes;
-      bytesMax = Math.max(bytesMax, bytes);
-      bar.update(done, { rate: rate(), left: duration((seconds() / done) * (files - done)) });
+    uploaded(moreRows, moreBytes) {
+      files++;
+      rows += moreRows;
+      bytes += moreBytes;
+      largestFileBytes = Math.max(largestFileBytes, moreBytes);
+      bar.update(files, filesMax, `${files}/${filesMax} files | ${rates(totals())}`);
     },
     stop: () => bar.stop(),
-    summary: () =>
-      `Uploaded ${whole(done)} files: ${whole(rowsDone)} rows, ${megabytes(bytesDone)} MB ` +
-      `(largest file ${whole(bytesMax)} bytes) in ${seconds().toFixed(1)} s: ${rate()}.`,
+    totals,
   };
 }
 
-function duration(seconds: number): string {
-  const left = Math.ceil(seconds);
-  return left < 60 ? `${left} s` : `${Math.floor(left / 60)} min ${left % 60} s`;
-}
+/** The numbers as a sentence. */
+export const totalsSentence = (totals: BigdataTotals): string =>
+  `Uploaded ${whole(totals.files)} files: ${whole(totals.rows)} rows, ${megabytes(totals.bytes)} MB ` +
+  `(largest file ${whole(totals.largestFileBytes)} bytes) in ${totals.seconds.toFixed(1)} s: ` +
+  `${rates(totals)}.`;
+
+const rates = ({ rowsPerSecond, megabytesPerSecond }: BigdataTotals) =>
+  `${whole(rowsPerSecond)} rows/s, ${megabytesPerSecond.toFixed(1)} MB/s`;

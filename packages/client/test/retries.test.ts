@@ -6,7 +6,7 @@ import { type LaunchedServer, launchServer } from '@tally/server/launch';
 import { NumStoreDefinition, TableDefinition } from '@tally/stubs';
 import { type CallContext, createServer, ServerError, Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { pauseBeforeNext } from '../dist/repeated-call.js';
+import { pauseBeforeNext } from '../dist/sdk/repeated-call.js';
 import { replyLosingProxy } from './reply-losing-proxy.js';
 import { spawnTally, tally } from './run-tally.js';
 import { temporaryFolder } from './temporary-folder.js';

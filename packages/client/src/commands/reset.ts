@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import { deleteFolders, storedFolders } from '../data-folder.js';
 import { exitCodes } from '../exit-codes.js';
-import { folderPath } from '../option-values.js';
-import { userPath } from '../user-path.js';
+import { folderPath } from '../options/option-values.js';
+import { userPath } from '../options/user-path.js';
 
 interface ResetOptions {
   /** Absolute path. */

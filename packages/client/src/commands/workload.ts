@@ -1,21 +1,21 @@
 import { randomInt } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { type Connection, connect } from '../connection.js';
+import { type ConnectionOptions, connectTo } from '../connection.js';
 import { CommandError, exitCodes } from '../exit-codes.js';
-import { wholeNumber } from '../option-values.js';
-import { seededRandom } from '../random.js';
-import { addRepeatOptions, type RepeatOptions, repetitionOf } from '../repeat-options.js';
-import {
-  addServerOptions,
-  portNumber,
-  type ServerOptions,
-  serverAddress,
-} from '../server-options.js';
-import { runRound } from '../workload.js';
-import { jsonReport, textReport } from '../workload-report.js';
-import { summarise, type WorkloadSummary } from '../workload-summary.js';
+import { filePath, wholeNumber } from '../options/option-values.js';
+import { addCallOptions } from '../options/repeat-options.js';
+import { portNumber, serverAddress } from '../options/server-options.js';
+import type { Tally } from '../sdk/index.js';
+import { distributionText } from '../workload/distribution-text.js';
+import { distributionsOf, type RoundDistributions } from '../workload/distributions.js';
+import { htmlReport } from '../workload/html/report.js';
+import { seededRandom } from '../workload/random.js';
+import { type RoundRecord, runRound } from '../workload/round.js';
+import { summarise, type WorkloadSummary } from '../workload/summary.js';
+import { jsonReport, textReport } from '../workload/text-report.js';
 
-interface StartOptions extends ServerOptions, RepeatOptions {
+interface WorkloadOptions extends ConnectionOptions {
   readonly tasks: number;
   /** Per task. */
   readonly requests: number;
@@ -24,15 +24,32 @@ interface StartOptions extends ServerOptions, RepeatOptions {
   readonly seed: number;
   readonly warmup?: number;
   readonly json?: true;
+  /** Absolute path. */
+  readonly report?: string;
+}
+
+/** What came of a workload. */
+interface WorkloadResult {
+  readonly summary: WorkloadSummary;
+  readonly cold: RoundRecord;
+  readonly warm?: RoundRecord;
 }
 
 const seedMax = 2 ** 32 - 1;
 
-/** Adds `tally start`: the NumStore workload and its statistics. */
-export function addStart(program: Command): void {
+/**
+ * Adds `tally workload`: the NumStore workload and its statistics; and `tally start`, as it is called in
+ * scripts, which prints what it always has.
+ */
+export function addWorkload(program: Command): void {
+  addOne(program, 'workload', 'run the NumStore workload and draw how long it took');
+  addOne(program, 'start', 'the same without the drawing, for scripts');
+}
+
+function addOne(program: Command, name: 'workload' | 'start', summary: string): void {
   const command = program
-    .command('start')
-    .summary('run the NumStore workload and print its statistics')
+    .command(name)
+    .summary(summary)
     .description(
       'Sends random requests, SetNum and Fact with even odds, from several tasks at once, each on ' +
         'a connection of its own, and prints the cache hit rate, response times and throughput.',
@@ -59,8 +76,15 @@ export function addStart(program: Command): void {
         .default(randomInt(seedMax + 1), 'a random one, printed'),
     )
     .option('--json', 'print one JSON document instead of text');
+  if (name === 'workload') {
+    command.option(
+      '--report <file.html>',
+      'write a page with charts as well, which needs no network',
+      filePath,
+    );
+  }
   // By default a request that fails is counted as such, and response times are those of one try.
-  addRepeatOptions(addServerOptions(command), 1)
+  addCallOptions(command, 1)
     .addHelpText(
       'after',
       `
@@ -68,10 +92,13 @@ Percentiles are by nearest rank: p99 is the smallest response time that at least
 replies do not exceed. Connecting is outside the timing.
 
 Example:
-  tally start 54321 --tasks 4 --requests 1000 --warmup 2000 --seed 7`,
+  tally ${name} 54321 --tasks 4 --requests 1000 --warmup 2000 --seed 7${
+    name === 'workload' ? ' --report out.html' : ''
+  }`,
     )
-    .action(async (argument: number | undefined, options: StartOptions) => {
-      await start({ ...options, port: onePort(command, argument, options.port) });
+    .action(async (argument: number | undefined, options: WorkloadOptions) => {
+      const port = onePort(command, argument, options.port);
+      await workload({ ...options, port }, name === 'workload');
     });
 }
 
@@ -85,29 +112,78 @@ function onePort(command: Command, argument: number | undefined, option: number)
   return argument ?? option;
 }
 
-async function start(options: StartOptions): Promise<void> {
+async function workload(options: WorkloadOptions, isDrawn: boolean): Promise<void> {
   const connections = await Promise.all(
-    Array.from({ length: options.tasks }, () => connect(options)),
+    Array.from({ length: options.tasks }, () => connectTo(options)),
   );
-  let summary: WorkloadSummary;
+  let result: WorkloadResult;
   try {
-    summary = await runWorkload(connections, options);
+    result = await runWorkload(connections, options);
   } finally {
     for (const connection of connections) connection.close();
   }
-  console.log(options.json ? jsonReport(summary) : textReport(summary));
+  const { summary } = result;
+  const rounds = isDrawn ? drawnRounds(result) : [];
+  if (options.json) console.log(jsonReport({ ...summary, ...(isDrawn && byName(rounds)) }));
+  else {
+    const drawings = rounds.map(({ title, distributions }) =>
+      distributionText(`Response times of the ${title.toLowerCase()}`, distributions),
+    );
+    console.log([textReport(summary), ...drawings].join('\n\n'));
+  }
+  if (options.report !== undefined) await writeReport(options.report, summary, rounds);
   failIfAnyFailed(summary);
 }
 
+interface DrawnRound {
+  readonly name: 'cold' | 'warm';
+  readonly title: string;
+  readonly summary: WorkloadSummary['cold'];
+  readonly distributions: RoundDistributions;
+}
+
+function drawnRounds({ summary, cold, warm }: WorkloadResult): DrawnRound[] {
+  const rounds: DrawnRound[] = [
+    {
+      name: 'cold',
+      title: 'Cold round',
+      summary: summary.cold,
+      distributions: distributionsOf(cold),
+    },
+  ];
+  if (warm !== undefined && summary.warm !== undefined) {
+    const distributions = distributionsOf(warm);
+    rounds.push({ name: 'warm', title: 'Warm round', summary: summary.warm, distributions });
+  }
+  return rounds;
+}
+
+const byName = (rounds: readonly DrawnRound[]) => ({
+  distributions: Object.fromEntries(rounds.map(({ name, distributions }) => [name, distributions])),
+});
+
+async function writeReport(
+  file: string,
+  summary: WorkloadSummary,
+  rounds: readonly DrawnRound[],
+): Promise<void> {
+  try {
+    await writeFile(file, htmlReport(summary, rounds));
+  } catch (cause) {
+    throw new CommandError(`Cannot write ${file}: ${String(cause)}.`, exitCodes.wrongUsage, {
+      cause,
+    });
+  }
+}
+
 async function runWorkload(
-  connections: readonly Connection[],
-  options: StartOptions,
-): Promise<WorkloadSummary> {
+  connections: readonly Tally[],
+  options: WorkloadOptions,
+): Promise<WorkloadResult> {
   const { tasks: taskCount, requests: requestsPerTask, keys, values, seed, warmup } = options;
-  const tasks = connections.map(({ numStore }, stream) => ({
-    numStore,
+  const tasks = connections.map(({ frozen }, stream) => ({
+    frozen,
     random: seededRandom(seed, stream),
-    repetition: repetitionOf(options),
   }));
   const requests = taskCount * requestsPerTask;
   const settings = {
@@ -118,11 +194,13 @@ async function runWorkload(
     largestValue: values,
     seed,
   };
-  const cold = summarise(await runRound(tasks, options, requests));
-  if (warmup === undefined) return { ...settings, cold };
+  const cold = await runRound(tasks, options, requests);
+  const afterCold = { ...settings, cold: summarise(cold) };
+  if (warmup === undefined) return { summary: afterCold, cold };
   await runRound(tasks, options, warmup);
-  const warm = summarise(await runRound(tasks, options, requests));
-  return { ...settings, cold, warmupRequests: warmup, warm };
+  const warm = await runRound(tasks, options, requests);
+  const summary = { ...afterCold, warmupRequests: warmup, warm: summarise(warm) };
+  return { summary, cold, warm };
 }
 
 function failIfAnyFailed({ address, cold, warm }: WorkloadSummary): void {

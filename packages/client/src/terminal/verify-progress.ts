@@ -1,41 +1,24 @@
 import type { VerifyProgress } from '@tally/server/verify';
-import cliProgress from 'cli-progress';
+import { megabytesPerSecond, progressBar } from './progress-bar.js';
+import { megabytes, whole } from './text.js';
 
-/** How far a check is: a bar on the terminal, once it has taken a second. */
+/** How far a check is. */
 export interface VerifyBar {
   update(progress: VerifyProgress): void;
   /** Takes the bar off the terminal. */
   stop(): void;
 }
 
-/** What takes less is over before a bar can be read. */
-const quietMs = 1000;
-
-const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
-
 export function verifyProgress(): VerifyBar {
-  const startMs = performance.now();
-  let isShown = false;
-  const bar = new cliProgress.SingleBar({
-    format: '{bar} {value}/{total} commits | {megabytes} MB, {rate} MB/s | {entries} entries',
-    // The terminal is left as it is, so that Ctrl-C has nothing to put right.
-    hideCursor: false,
-    linewrap: true,
-    clearOnComplete: true,
-  });
+  const bar = progressBar();
+  const rate = megabytesPerSecond();
   return {
     update({ commits, commitsMax, bytes, entries }) {
-      const ms = performance.now() - startMs;
-      if (ms < quietMs) return;
-      const rate = megabytes((bytes / ms) * 1000);
-      const payload = { megabytes: megabytes(bytes), rate, entries };
-      if (!isShown) bar.start(commitsMax, commits, payload);
-      isShown = true;
-      bar.setTotal(commitsMax);
-      bar.update(commits, payload);
+      const facts =
+        `${whole(commits)}/${whole(commitsMax)} commits | ${megabytes(bytes)} MB, ${rate(bytes)} | ` +
+        `${whole(entries)} entries`;
+      bar.update(commits, commitsMax, facts);
     },
-    stop() {
-      if (isShown) bar.stop();
-    },
+    stop: () => bar.stop(),
   };
 }
