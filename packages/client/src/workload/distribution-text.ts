@@ -5,7 +5,7 @@ const barWidth = 40;
 
 /** A time to three digits, with its unit. */
 export const shownMs = (ms: number): string =>
-  ms < 1 ? `${Math.round(ms * 1000)} µs` : `${Number(ms.toPrecision(3))} ms`;
+  ms > 0 && ms < 1 ? `${Math.round(ms * 1000)} µs` : `${Number(ms.toPrecision(3))} ms`;
 
 /** A round's distribution for the terminal: percentiles of each method, and a bar for each bucket of all. */
 export function distributionText(title: string, { all, setNum, fact }: RoundDistributions): string {

@@ -24,7 +24,7 @@ export interface Axis {
 
 const width = 720;
 const height = 280;
-const margin = { left: 64, right: 16, top: 12, bottom: 44 };
+const margin = { left: 84, right: 30, top: 12, bottom: 44 };
 const right = width - margin.right;
 const bottom = height - margin.bottom;
 
@@ -61,17 +61,22 @@ export function barChart(title: string, x: Axis, y: Axis, series: readonly Serie
   return svg(title, axes(x, y) + bars.join('')) + legend(series);
 }
 
-/** A linear axis from 0 whose ticks are round numbers. */
-export function axisFromZero(title: string, highest: number, text: (n: number) => string): Axis {
-  const rough = Math.max(highest, 1e-9) / 4;
+/** A linear axis from 0 whose ticks are round numbers; it ends at the last tick, or where it is told. */
+export function axisFromZero(
+  title: string,
+  highest: number,
+  text: (n: number) => string,
+  end?: number,
+): Axis {
+  const rough = Math.max(highest, 1e-9) / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough) ?? rough;
-  const count = Math.max(1, Math.ceil(highest / step));
+  const count = end === undefined ? Math.ceil(highest / step) : Math.floor(end / step);
   const ticks = Array.from({ length: count + 1 }, (_, i) => ({
     at: i * step,
     text: text(i * step),
   }));
-  return { title, min: 0, max: count * step, ticks };
+  return { title, min: 0, max: end ?? Math.max(1, count) * step, ticks };
 }
 
 /** A logarithmic axis of whole powers of ten around the values. */

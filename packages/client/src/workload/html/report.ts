@@ -140,9 +140,8 @@ type Timeline = RoundDistributions['timeline'];
 function timeAxis(timeline: Timeline) {
   const endMs = timeline.at(-1)?.toMs ?? 1;
   const inSeconds = endMs >= 5000;
-  return axisFromZero(inSeconds ? 'seconds' : 'milliseconds', endMs, (ms) =>
-    inSeconds ? String(ms / 1000) : whole(ms),
-  );
+  const text = (ms: number) => (inSeconds ? String(ms / 1000) : whole(ms));
+  return axisFromZero(inSeconds ? 'seconds' : 'milliseconds', endMs, text, endMs);
 }
 
 function timesChart(timeline: Timeline): string {
