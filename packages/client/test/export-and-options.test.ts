@@ -30,11 +30,6 @@ async function newTable(name: string): Promise<string> {
   return name;
 }
 
-const rowsOf = async (table: string) => {
-  const { numRows, schema, ...arrow } = await tally.tables.arrowTable({ table });
-  return { numRows, names: schema.names, arrow };
-};
-
 describe('the options of a CSV file', () => {
   test('delimiter, quote, null words, types and bad rows', async () => {
     const table = await newTable('options');
@@ -107,7 +102,8 @@ describe('the options of a CSV file', () => {
     const { code, stdout, stderr } = await tallyCommand([...args, '--port', port], { cwd });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^success, but 2 rows left out:\n {2}line 3: .*\n {2}and 1 more\n$/);
-    expect(await rowsOf(table)).toMatchObject({ numRows: 2, names: ['a', 'zip'] });
+    const { numRows, schema } = await tally.tables.arrowTable({ table });
+    expect({ numRows, names: schema.names }).toEqual({ numRows: 2, names: ['a', 'zip'] });
   });
 });
 
@@ -121,12 +117,12 @@ describe('export', () => {
     await tally.tables.upload(Buffer.from('i\n7\n'), { table });
     const arrow = await tally.tables.arrowTable({ table });
     expect(arrow.schema.names).toEqual(['i', 'd', 'b', 'day', 'at', 't']);
-    expect(arrow.getChild('i')?.toArray()).toEqual(BigInt64Array.of(most, 0n, 7n));
-    const [first, second] = arrow.toArray().map((each) => each?.toJSON());
+    const [first, second, third] = arrow.toArray().map((each) => each?.toJSON());
     const atMs = Date.UTC(2026, 10, 23, 12);
     expect(first).toMatchObject({ i: most, d: 0.5, b: true, t: 'a,b' });
     expect([Number(first?.day), Number(first?.at)]).toEqual([Date.UTC(2026, 10, 23), atMs]);
     expect(Object.values(second ?? {})).toEqual(Array(6).fill(null));
+    expect(third).toEqual({ i: 7n, d: null, b: null, day: null, at: null, t: null });
     const before = await tally.tables.arrowTable({ table, version: 0, columns: ['t', 'i'] });
     expect({ rows: before.numRows, names: before.schema.names }).toEqual({
       rows: 2,

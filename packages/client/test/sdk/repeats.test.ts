@@ -5,6 +5,7 @@ import { Status as RichStatus } from 'nice-grpc-error-details/lib/proto/google/r
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { replyLosingProxy } from '../reply-losing-proxy.js';
 import { all, connected, failureOf, sharedTally } from './connection.js';
+import { partOf } from './part-of-service.js';
 
 const shared = sharedTally();
 
@@ -39,16 +40,6 @@ describe('a reply that is lost after the commit', () => {
   });
 });
 
-/** The part of a service that has these methods. */
-function of<Methods extends object, Name extends keyof Methods>(
-  service: { readonly name: string; readonly fullName: string; readonly methods: Methods },
-  ...names: readonly Name[]
-) {
-  const { name, fullName } = service;
-  const methods = Object.fromEntries(names.map((each) => [each, service.methods[each]]));
-  return { name, fullName, methods: methods as Pick<Methods, Name> } as const;
-}
-
 /** Makes every call fail as `fault` says, and counts them; stopped when the test is over. */
 async function failingServer(
   fault: (call: number, context: CallContext) => ServerError | undefined,
@@ -62,11 +53,11 @@ async function failingServer(
   }
   const call = (_: unknown, context: CallContext) => answer(context);
   const server = createServer();
-  server.add(of(NumberServiceDefinition, 'setNumber', 'getNumber'), {
+  server.add(partOf(NumberServiceDefinition, 'setNumber', 'getNumber'), {
     setNumber: call,
     getNumber: call,
   });
-  server.add(of(TableServiceDefinition, 'createTable', 'export'), {
+  server.add(partOf(TableServiceDefinition, 'createTable', 'export'), {
     createTable: call,
     async *export(_: unknown, context: CallContext) {
       await answer(context);
@@ -215,7 +206,7 @@ test('a call that takes too long is DEADLINE_EXCEEDED, and not tried again', asy
     calls++;
     return new Promise(() => {});
   };
-  server.add(of(NumberServiceDefinition, 'getNumber'), { getNumber });
+  server.add(partOf(NumberServiceDefinition, 'getNumber'), { getNumber });
   onTestFinished(() => server.forceShutdown());
   const address = `127.0.0.1:${await server.listen('127.0.0.1:0')}`;
   const tally = await connected(address, { deadlineMs: 60 });
@@ -232,7 +223,7 @@ test('Aggregate tells how far it is', async () => {
     yield { progress: { chunksDone: 1n, chunks: 2n, bytesRead: 300n } };
     yield { result: { version: 4n, columns: [] } };
   };
-  server.add(of(TableServiceDefinition, 'aggregate'), { aggregate });
+  server.add(partOf(TableServiceDefinition, 'aggregate'), { aggregate });
   onTestFinished(() => server.forceShutdown());
   const tally = await connected(`127.0.0.1:${await server.listen('127.0.0.1:0')}`);
   const told: unknown[] = [];
