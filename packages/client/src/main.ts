@@ -49,6 +49,12 @@ addBigdata(program);
 addVerify(program);
 addReset(program);
 
+// Who reads the output has seen enough, as head has: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exitCodes.right);
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
+import { connect } from '@tally/client';
 import { type LaunchedServer, launchServer } from '@tally/server/launch';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { spawnTally, tally } from './run-tally.js';
@@ -76,6 +79,22 @@ describe('numbers', () => {
     ]);
     expect(await run('numbers', 'nosuch')).toBe('key  value\n');
     expect(await run('numbers', 'nosuch', '--json')).toBe('');
+  });
+
+  test('a reader that has seen enough ends the list without a word', async () => {
+    await using connection = await connect(server.address);
+    await connection.numbers.batch(
+      Array.from({ length: 9000 }, (_, i) => ({ key: `many/${'k'.repeat(50)}${i}`, set: i })),
+    );
+    const list = `'${process.execPath}' dist/main.js numbers many/ --json --port ${server.port}`;
+    const { stdout, stderr } = await promisify(execFile)('bash', [
+      '-c',
+      `${list} | head -n 1; echo "\${PIPESTATUS[0]}"`,
+    ]);
+    expect({ stdout, stderr }).toEqual({
+      stdout: `${JSON.stringify({ key: `many/${'k'.repeat(50)}0`, value: '0' })}\n0\n`,
+      stderr: '',
+    });
   });
 
   test('a key with characters that would move the cursor is one line', async () => {

@@ -74,7 +74,7 @@ const unavailable = () => new ServerError(Status.UNAVAILABLE, 'gone');
 
 /** RESOURCE_EXHAUSTED with nothing but RetryInfo, as a server in another language says it. */
 function busy(context: CallContext, retryMs: number): ServerError {
-  const retryDelay = { seconds: 0, nanos: retryMs * 1e6 };
+  const retryDelay = { seconds: Math.floor(retryMs / 1000), nanos: (retryMs % 1000) * 1e6 };
   const value = RetryInfo.encode(RetryInfo.fromPartial({ retryDelay })).finish();
   const detail = Any.fromPartial({ typeUrl: `type.googleapis.com/${RetryInfo.$type}`, value });
   const status = RichStatus.fromPartial({ code: 8, message: 'busy', details: [detail] });
@@ -176,9 +176,11 @@ describe('an AbortSignal ends a call with its reason', () => {
     const enough = new AbortController();
     const { tally, keys } = await failingServer((_, context) => {
       setTimeout(() => enough.abort(reason), 50);
-      return busy(context, 900);
+      return busy(context, 20_000);
     });
+    const startMs = performance.now();
     await expect(tally.numbers.get('a', { signal: enough.signal })).rejects.toBe(reason);
+    expect(performance.now() - startMs).toBeLessThan(15_000);
     expect(keys).toHaveLength(1);
   });
 
@@ -209,12 +211,13 @@ test('a call that takes too long is DEADLINE_EXCEEDED, and not tried again', asy
   server.add(partOf(NumberServiceDefinition, 'getNumber'), { getNumber });
   onTestFinished(() => server.forceShutdown());
   const address = `127.0.0.1:${await server.listen('127.0.0.1:0')}`;
-  const tally = await connected(address, { deadlineMs: 60 });
+  const tally = await connected(address, { deadlineMs: 400 });
   expect(await failureOf(tally.numbers.get('a'))).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-  expect(await failureOf(tally.numbers.get('a', { deadlineMs: 30 }))).toMatchObject({
+  expect(await failureOf(tally.numbers.get('a', { deadlineMs: 200 }))).toMatchObject({
     code: 'DEADLINE_EXCEEDED',
   });
-  expect(calls).toBe(2);
+  // One that a busy machine does not get out in time never comes.
+  expect(calls).toBeLessThanOrEqual(2);
 });
 
 test('Aggregate tells how far it is', async () => {
