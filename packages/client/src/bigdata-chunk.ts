@@ -1,4 +1,4 @@
-import { seededRandom } from './random.js';
+import { seededRandom } from './workload/random.js';
 
 /** The size of the generated table. */
 export interface BigdataShape {

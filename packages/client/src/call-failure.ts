@@ -1,37 +1,38 @@
-import { ClientError, Status } from 'nice-grpc';
 import { CommandError, exitCodes } from './exit-codes.js';
+import { TallyError } from './sdk/index.js';
 
 /**
  * Turns what a failed call has thrown into a CommandError with a sentence for the user.
  *
- * Anything but a gRPC status is a fault of this program, and returned as it is.
+ * Anything but a TallyError is a fault of this program, or a CommandError already, and returned as it is.
  */
 export function callFailure(error: unknown, address: string): unknown {
-  if (!(error instanceof ClientError)) return error;
-  const { code, details, path } = error;
-  if (code === Status.UNAVAILABLE) {
+  if (!(error instanceof TallyError)) return error;
+  const { code, sentence, method, attempts } = error;
+  const details = attempts > 1 ? `${sentence}; tried ${attempts} times` : sentence;
+  if (code === 'UNAVAILABLE') {
     return new CommandError(
-      `${path} did not get through to the server at ${address} (${details}): see whether it is ` +
+      `${method} did not get through to the server at ${address} (${details}): see whether it is ` +
         'still running, then try again.',
       exitCodes.unreachable,
       { cause: error },
     );
   }
-  if (code === Status.UNIMPLEMENTED) {
+  if (code === 'UNIMPLEMENTED') {
     return new CommandError(
-      `The server at ${address} does not offer ${path}: it may have been started with ` +
+      `The server at ${address} does not offer ${method}: it may have been started with ` +
         '--services without that service.',
       exitCodes.serviceError,
       { cause: error },
     );
   }
-  if (code === Status.DEADLINE_EXCEEDED) {
+  if (code === 'DEADLINE_EXCEEDED') {
     return new CommandError(
-      `${path} of the server at ${address} took longer than its deadline: allow more time with ` +
+      `${method} of the server at ${address} took longer than its deadline: allow more time with ` +
         '--deadline.',
       exitCodes.serviceError,
       { cause: error },
     );
   }
-  return new CommandError(`${Status[code]}: ${details}`, exitCodes.serviceError, { cause: error });
+  return new CommandError(`${code}: ${details}`, exitCodes.serviceError, { cause: error });
 }

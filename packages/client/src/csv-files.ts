@@ -1,26 +1,52 @@
-import { constants, createReadStream, type Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
+import { glob, isDynamicPattern } from 'tinyglobby';
 import { CommandError, exitCodes } from './exit-codes.js';
-import { userPath } from './user-path.js';
+import { userFolder, userPath } from './options/user-path.js';
 
 /** A file as the user named it, and where it is. */
 export interface CsvFile {
   readonly name: string;
-  readonly path: string;
+  /** Its path; undefined of standard input. */
+  readonly path: string | undefined;
   /** Its size; undefined of what has none before it is read, such as a pipe. */
   readonly bytes: number | undefined;
 }
 
 /**
- * Finds the files that the user named.
+ * Finds the files that the user named: paths, patterns such as `data/*.csv`, and `-` for standard input.
  *
- * Throws CommandError (wrong usage) at the first that is missing, a folder or not readable.
+ * Throws CommandError (wrong usage) at the first that is missing, a folder or not readable, and at a
+ * pattern that no file matches.
  */
 export async function findCsvFiles(names: readonly string[]): Promise<CsvFile[]> {
+  if (names.filter((name) => name === '-').length > 1) {
+    throw new CommandError('Standard input (-) can be read once only.', exitCodes.wrongUsage);
+  }
   const files: CsvFile[] = [];
-  for (const name of names) files.push(await findCsvFile(name));
+  for (const name of names) {
+    if (name === '-') files.push({ name: 'standard input', path: undefined, bytes: undefined });
+    else for (const found of await matching(name)) files.push(await findCsvFile(found));
+  }
   return files;
 }
+
+/** The name itself, or the names of the files that match it, sorted. */
+async function matching(name: string): Promise<readonly string[]> {
+  if (!isDynamicPattern(name) || (await exists(name))) return [name];
+  const found = await glob(name, { cwd: userFolder(), expandDirectories: false });
+  if (found.length === 0) {
+    throw new CommandError(`No file matches ${name}.`, exitCodes.wrongUsage);
+  }
+  return found.toSorted();
+}
+
+// A file may well be called data[1].csv.
+const exists = (name: string) =>
+  access(userPath(name)).then(
+    () => true,
+    () => false,
+  );
 
 async function findCsvFile(name: string): Promise<CsvFile> {
   const path = userPath(name);
@@ -40,23 +66,10 @@ async function findCsvFile(name: string): Promise<CsvFile> {
   return { name, path, bytes: found.isFile() ? found.size : undefined };
 }
 
-/** Returns the file's bytes. Throws CommandError (wrong usage) if it cannot be read. */
-export async function readCsvFile({ name, path }: CsvFile): Promise<Uint8Array> {
+/** Returns the bytes of a file with a path. Throws CommandError (wrong usage) if it cannot be read. */
+export async function readCsvFile({ name, path = '' }: CsvFile): Promise<Uint8Array> {
   try {
     return await readFile(path);
-  } catch (error) {
-    throw unreadable(name, error);
-  }
-}
-
-/** Below the smallest size to which a server can limit messages, 64 KiB. */
-const pieceBytes = 60 * 1024;
-
-/** The file's bytes, each piece read when it is asked for. Throws as readCsvFile does. */
-export async function* csvFilePieces({ name, path }: CsvFile): AsyncGenerator<Uint8Array> {
-  const pieces = createReadStream(path, { highWaterMark: pieceBytes });
-  try {
-    yield* pieces;
   } catch (error) {
     throw unreadable(name, error);
   }
@@ -68,7 +81,8 @@ const reasons: Readonly<Record<string, string>> = {
   EACCES: 'you have no permission to read it',
 };
 
-function unreadable(name: string, cause: unknown): CommandError {
+/** What reading a file has thrown, as a sentence. */
+export function unreadable(name: string, cause: unknown): CommandError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const reason = reasons[code] ?? String(cause);
   return new CommandError(`Cannot read ${name}: ${reason}.`, exitCodes.wrongUsage, { cause });

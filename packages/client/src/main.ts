@@ -1,15 +1,23 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { addAggregate } from './commands/aggregate.js';
 import { addBigdata } from './commands/bigdata.js';
+import { addChunks } from './commands/chunks.js';
 import { addColumnSums } from './commands/column-sum.js';
+import { addDescribe } from './commands/describe.js';
+import { addExport } from './commands/export.js';
+import { addNumbers } from './commands/numbers.js';
 import { addReset } from './commands/reset.js';
-import { addStart } from './commands/start.js';
+import { addServe } from './commands/serve.js';
+import { addSum } from './commands/sum.js';
+import { addTables } from './commands/tables.js';
 import { addUpload } from './commands/upload.js';
 import { addVerify } from './commands/verify.js';
+import { addWorkload } from './commands/workload.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 
 const program = new Command('tally')
-  .description('Drives a Tally server: number workloads, CSV uploads and column sums.')
+  .description('Serves and uses Tally: tables of CSV files, and named integers, over gRPC.')
   .showHelpAfterError('Add --help to see what is allowed.')
   .addHelpText(
     'after',
@@ -17,17 +25,35 @@ const program = new Command('tally')
 Exit codes: 0 right, 1 the service reported an error or verify found a problem,
 2 wrong usage, 3 the server cannot be reached.
 
+With --json, integers of data (values, sums, totals, bounds) are strings, because JSON readers round large
+numbers; counts, sizes and versions are numbers.
+
 Example:
-  tally upload january.csv february.csv && tally csvsum amount`,
+  tally serve &
+  tally upload january.csv february.csv && tally aggregate amount`,
   )
   .exitOverride();
 
-addStart(program);
+addServe(program);
 addUpload(program);
+addSum(program);
 addColumnSums(program);
+addAggregate(program);
+addTables(program);
+addDescribe(program);
+addChunks(program);
+addExport(program);
+addNumbers(program);
+addWorkload(program);
 addBigdata(program);
-addReset(program);
 addVerify(program);
+addReset(program);
+
+// Who reads the output has seen enough, as head has: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exitCodes.right);
+});
 
 try {
   await program.parseAsync();

@@ -33,32 +33,32 @@ describe('wrong usage: a message that says what is allowed, exit code 2', () => 
   });
 });
 
+const commands = [
+  ...['upload', 'sum', 'csvsum', 'parquetsum', 'aggregate', 'export'],
+  ...['tables list', 'tables create', 'tables drop', 'describe', 'chunks', 'delete-chunk'],
+  ...['set', 'add', 'get', 'delete', 'numbers', 'fact', 'stats'],
+  ...['workload', 'start', 'bigdata', 'verify', 'reset'],
+];
+
 describe('--help', () => {
-  test.each(['start', 'upload', 'csvsum', 'parquetsum', 'bigdata', 'reset', 'verify'])(
+  test.each(commands)(
     '%s: a description, defaults and an example, exit code 0',
     async (command) => {
-      const { code, stdout, stderr } = await tally([command, '--help']);
+      const { code, stdout, stderr } = await tally([...command.split(' '), '--help']);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout).toMatch(/^Usage: tally \w+ .*\n\n[A-Z]/);
+      expect(stdout).toMatch(/^Usage: tally [\w -]+ .*\n\n[A-Z]/);
       expect(stdout).toMatch(/\(default:\s/);
-      expect(stdout).toMatch(new RegExp(`^Example:\\n  tally ${command} `, 'm'));
+      // A table is listed by the command of its own, too.
+      const example = command.replace(' list', '');
+      expect(stdout).toMatch(new RegExp(`^Example:\\n  tally ${example}( |$)`, 'm'));
     },
   );
 
   test('of tally itself: every command, the exit codes and an example', async () => {
     const { code, stdout } = await tally(['--help']);
     expect(code).toBe(0);
-    for (const command of [
-      'start',
-      'upload',
-      'csvsum',
-      'parquetsum',
-      'bigdata',
-      'reset',
-      'verify',
-    ]) {
-      expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
-    }
+    const names = [...commands.map((command) => command.split(' ')[0]), 'serve', 'tables'];
+    for (const name of names) expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
     expect(stdout).toContain('Exit codes: ');
     expect(stdout).toContain('Example:\n');
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { durationMs, wholeNumber } from '../dist/option-values.js';
+import { durationMs, wholeNumber } from '../dist/options/option-values.js';
 
 describe('whole numbers from 1 to 65,535', () => {
   const parse = wholeNumber(1, 65_535);

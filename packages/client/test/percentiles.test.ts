@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { percentile } from '../dist/percentiles.js';
+import { percentile } from '../dist/workload/percentiles.js';
 
 const oneTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 

@@ -3,12 +3,13 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type LaunchedServer, launchServer } from '@tally/server/launch';
-import { NumStoreDefinition, TableDefinition } from '@tally/stubs';
+import { NumStoreDefinition, TableDefinition, TableServiceDefinition } from '@tally/stubs';
 import { type CallContext, createServer, ServerError, Status } from 'nice-grpc';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { pauseBeforeNext } from '../dist/repeated-call.js';
+import { pauseBeforeNext } from '../dist/sdk/repeated-call.js';
 import { replyLosingProxy } from './reply-losing-proxy.js';
 import { spawnTally, tally } from './run-tally.js';
+import { partOf } from './sdk/part-of-service.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 describe('a reply that is lost after the commit', () => {
@@ -90,6 +91,12 @@ async function failingServer(
   const upload = (_: unknown, context: CallContext) => answer(context);
   server.add(TableDefinition, { upload, colSum: upload });
   server.add(NumStoreDefinition, { setNum: upload, fact: upload });
+  server.add(partOf(TableServiceDefinition, 'upload'), {
+    async upload(requests, context) {
+      for await (const _ of requests);
+      return answer(context);
+    },
+  });
   onTestFinished(() => server.forceShutdown());
   return { port: String(await server.listen('127.0.0.1:0')), keys };
 }
@@ -115,6 +122,19 @@ test('each file has a key of its own, and each attempt to upload it the same', a
   expect(first).toMatch(uuid);
   expect(second).toMatch(uuid);
   expect(second).not.toBe(first);
+});
+
+test('a file that is sent in pieces after it was refused in one keeps its key', async () => {
+  const { port, keys } = await failingServer((call) => {
+    if (call === 1) return unavailable();
+    return call === 2 ? new ServerError(Status.RESOURCE_EXHAUSTED, 'too large') : undefined;
+  });
+  const cwd = await temporaryFolder({ 'a.csv': 'x\n1\n' });
+  const uploaded = await tally(['upload', 'a.csv', '--port', port], { cwd });
+  expect(uploaded).toEqual({ code: 0, stdout: 'success\n', stderr: '' });
+  // The first attempt may have been kept, and its reply lost.
+  expect(keys).toEqual(Array(3).fill(keys[0]));
+  expect(keys[0]).toMatch(uuid);
 });
 
 test('each set of a workload that is repeated has a key of its own, and nothing else has one', async () => {

@@ -14,25 +14,27 @@ export interface RunSettings {
   readonly cwd?: string;
   /** Variables to set besides those of this process, less what `tally` itself reads. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether the test writes to its standard input. */
+  readonly stdin?: boolean;
 }
 
 /** Starts `tally` as a process; `ended` resolves when it has exited and its output is complete. */
 export function spawnTally(
   args: readonly string[],
-  { cwd, env }: RunSettings = {},
+  { cwd, env, stdin = false }: RunSettings = {},
 ): { process: ChildProcess; ended: Promise<Run> } {
   const { INIT_CWD, TALLY_HOST, TALLY_PORT, TALLY_DATA_DIR, ...inherited } = process.env;
   const child = spawn(process.execPath, [main, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     env: { ...inherited, ...env },
     cwd,
   });
   let stdout = '';
   let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
+  child.stdout?.setEncoding('utf8').on('data', (text) => {
     stdout += text;
   });
-  child.stderr.setEncoding('utf8').on('data', (text) => {
+  child.stderr?.setEncoding('utf8').on('data', (text) => {
     stderr += text;
   });
   const ended = new Promise<Run>((resolve, reject) => {

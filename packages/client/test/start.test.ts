@@ -1,6 +1,6 @@
 import { type LaunchedServer, launchServer } from '@tally/server/launch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RoundSummary, WorkloadSummary } from '../dist/workload-summary.js';
+import type { RoundSummary, WorkloadSummary } from '../dist/workload/summary.js';
 import { failingProxy } from './failing-proxy.js';
 import { recordingServer } from './recording-server.js';
 import { tally } from './run-tally.js';

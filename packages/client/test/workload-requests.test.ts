@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { seededRandom } from '../dist/random.js';
-import { nextRequest } from '../dist/workload-requests.js';
+import { seededRandom } from '../dist/workload/random.js';
+import { nextRequest } from '../dist/workload/requests.js';
 
 function draw(n: number, { seed = 1, stream = 0, keys = 100, values = 15 } = {}) {
   const random = seededRandom(seed, stream);

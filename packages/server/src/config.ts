@@ -331,8 +331,8 @@ function numberOption(name: string, option: NumberOption): Option {
     .argParser(wholeNumber(option, shown));
 }
 
-function command(): Command {
-  const command = new Command('tally-server')
+function command(name: string): Command {
+  const command = new Command(name)
     .description(
       'Serves NumStore (named integers, their total, factorials) and Table (CSV chunks kept as ' +
         'CSV and Parquet, summed exactly by column) over gRPC until SIGTERM or SIGINT.',
@@ -376,7 +376,7 @@ function command(): Command {
     })
     .addHelpText(
       'after',
-      '\nExample:\n  tally-server --port 6000 --data-dir /var/lib/tally --durability os',
+      `\nExample:\n  ${name} --port 6000 --data-dir /var/lib/tally --durability os`,
     );
   for (const [name, option] of Object.entries(numberOptions)) {
     command.addOption(numberOption(name, option));
@@ -384,15 +384,29 @@ function command(): Command {
   return command;
 }
 
+/** How the configuration is read. */
+interface ReadConfigOptions {
+  /** What the help calls the command. */
+  readonly name?: string;
+  /** Throws on wrong usage, without a word. */
+  readonly exitOverride?: boolean;
+  /** Throws on wrong usage and on `--help`, after the sentence or the help is printed. */
+  readonly throws?: boolean;
+}
+
 /**
  * Reads the configuration from the command line and the environment; a flag wins over its variable.
  *
  * Ends the process on `--help` (code 0) and on wrong usage (code 1, with one sentence), unless
- * `exitOverride` is set: then it throws commander's CommanderError.
+ * `exitOverride` or `throws` is set: then it throws commander's CommanderError.
  */
-export function readConfig(argv: readonly string[], { exitOverride = false } = {}): Config {
-  const program = command();
-  if (exitOverride) program.exitOverride().configureOutput({ writeErr: () => {} });
+export function readConfig(
+  argv: readonly string[],
+  { name = 'tally-server', exitOverride = false, throws = false }: ReadConfigOptions = {},
+): Config {
+  const program = command(name);
+  if (exitOverride || throws) program.exitOverride();
+  if (exitOverride) program.configureOutput({ writeErr: () => {} });
   program.parse(argv, { from: 'user' });
   const given = program.opts();
   const numbers = Object.fromEntries(

@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { type BigdataShape, bigdataChunk, bigdataSums } from '../bigdata-chunk.js';
-import { callFailure } from '../call-failure.js';
-import { type Connection, withConnection } from '../connection.js';
+import { type BigdataProgress, bigdataProgress, totalsSentence } from '../bigdata-progress.js';
+import { type ConnectionOptions, withTally } from '../connection.js';
 import { CommandError, exitCodes } from '../exit-codes.js';
-import { wholeNumber } from '../option-values.js';
-import { addRepeatOptions, type RepeatOptions, uploadDeadlineMs } from '../repeat-options.js';
-import { repeatedCall } from '../repeated-call.js';
-import { addServerOptions, type ServerOptions } from '../server-options.js';
-import { type UploadProgress, uploadProgress } from '../upload-progress.js';
+import { wholeNumber } from '../options/option-values.js';
+import { addCallOptions, uploadDeadlineMs } from '../options/repeat-options.js';
+import type { Tally } from '../sdk/index.js';
+import { addJsonOption, type JsonOption, toJson } from '../terminal/json.js';
 
-interface BigdataOptions extends ServerOptions, RepeatOptions, BigdataShape {
+interface BigdataOptions extends ConnectionOptions, BigdataShape, JsonOption {
   readonly parallel: number;
   readonly seed: number;
 }
@@ -34,43 +33,44 @@ export function addBigdata(program: Command): void {
       wholeNumber(0, 2 ** 32 - 1),
       1,
     );
-  addRepeatOptions(addServerOptions(command))
+  addCallOptions(addJsonOption(command))
     .addHelpText('after', '\nExample:\n  tally bigdata --batches 40 --parallel 2')
-    .action((options: BigdataOptions) =>
-      withConnection(options, (connection) => bigdata(connection, options)),
-    );
+    .action((options: BigdataOptions) => withTally(options, (tally) => bigdata(tally, options)));
 }
 
-async function bigdata(connection: Connection, options: BigdataOptions): Promise<void> {
-  const progress = uploadProgress(options.batches);
+async function bigdata(tally: Tally, options: BigdataOptions): Promise<void> {
+  const progress = bigdataProgress(options.batches);
   try {
-    await uploadBatches(connection, options, progress);
+    await uploadBatches(tally, options, progress);
   } finally {
     progress.stop();
   }
-  console.log(progress.summary());
+  const sums = bigdataSums(options);
+  if (options.json) {
+    console.log(toJson({ ...progress.totals(), sums }));
+    return;
+  }
+  console.log(totalsSentence(progress.totals()));
   console.log('In a table without other chunks, csvsum and parquetsum print these sums:');
-  for (const [column, sum] of Object.entries(bigdataSums(options))) console.log(`${column} ${sum}`);
+  for (const [column, sum] of Object.entries(sums)) console.log(`${column} ${sum}`);
 }
 
-/** Uploads all batches, `parallel` at once. Throws CommandError at the first that is not kept. */
+/** Uploads all batches, `parallel` at once. Throws at the first that is not kept. */
 async function uploadBatches(
-  { table, address }: Connection,
+  tally: Tally,
   options: BigdataOptions,
-  progress: UploadProgress,
+  progress: BigdataProgress,
 ): Promise<void> {
-  const { batches, rows, parallel, seed, attempts } = options;
+  const { batches, rows, parallel, seed } = options;
   let next = 0;
   const uploadUntilDone = async () => {
     while (next < batches) {
       const batch = next++;
       const csvData = bigdataChunk(batch, rows, seed);
-      const repetition = {
-        attempts,
-        deadlineMs: uploadDeadlineMs(options, csvData.length),
-        idempotencyKey: randomUUID(),
-      };
-      const reply = await repeatedCall(repetition, (call) => table.upload({ csvData }, call));
+      const reply = await tally.frozen.upload(
+        { csvData },
+        { deadlineMs: uploadDeadlineMs(options, csvData.length), idempotencyKey: randomUUID() },
+      );
       if (reply.error !== '') throw rejected(batch, reply.error);
       progress.uploaded(rows, csvData.length);
     }
@@ -80,7 +80,7 @@ async function uploadBatches(
   } catch (error) {
     // The other lanes end after the upload they are at.
     next = batches;
-    throw callFailure(error, address);
+    throw error;
   }
 }
 

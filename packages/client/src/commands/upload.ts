@@ -1,23 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import type { UploadRequest } from '@tally/stubs';
 import type { Command } from 'commander';
-import { ClientError, Status } from 'nice-grpc';
 import { callFailure } from '../call-failure.js';
-import { type Connection, withConnection } from '../connection.js';
-import { type CsvFile, csvFilePieces, findCsvFiles, readCsvFile } from '../csv-files.js';
+import { type ConnectionOptions, withTally } from '../connection.js';
+import { type CsvFile, findCsvFiles, unreadable } from '../csv-files.js';
 import { CommandError, exitCodes } from '../exit-codes.js';
-import { addRepeatOptions, type RepeatOptions, uploadDeadlineMs } from '../repeat-options.js';
-import { type Repetition, repeatedCall } from '../repeated-call.js';
-import { type SendingProgress, sendingProgress } from '../sending-progress.js';
-import { addServerOptions, type ServerOptions } from '../server-options.js';
+import { addCsvOptions, type CsvFlags, csvOptionsOf } from '../options/csv-options.js';
+import { addCallOptions } from '../options/repeat-options.js';
+import { addTableOption, type TableOption } from '../options/table-options.js';
+import { type Tally, TallyError, type UploadResult } from '../sdk/index.js';
+import { addJsonOption, type JsonOption, toJson } from '../terminal/json.js';
+import { megabytesPerSecond, progressBar } from '../terminal/progress-bar.js';
+import { counted, megabytes, printable } from '../terminal/text.js';
+import { uploadAsOneMessage } from './unary-upload.js';
 
-/**
- * The largest file that goes in one message: a message of 64 MiB, which servers take unless they
- * are told otherwise, has 5 bytes around it. Larger ones are streamed.
- */
-const unaryFileBytesMax = 64 * 1024 * 1024 - 5;
-
-interface UploadOptions extends ServerOptions, RepeatOptions {}
+interface UploadOptions extends ConnectionOptions, TableOption, CsvFlags, JsonOption {}
 
 /** Adds `tally upload`: CSV files, one Upload call each. */
 export function addUpload(program: Command): void {
@@ -27,20 +23,31 @@ export function addUpload(program: Command): void {
     .description(
       'Uploads CSV files, each as one chunk of the table, one after the other. Prints "success" ' +
         "for each, or the service's sentence that says what is wrong with it. A file may have any " +
-        'size: one past 64 MiB, or past what the server takes in a message, goes in pieces.',
+        'size: one past 64 MiB, or past what the server takes in a message, goes in pieces. Names may ' +
+        'be patterns, in quotes, or - for standard input; files whose names end in .gz are sent as ' +
+        'they are, and unpacked by the server. With options for how files are written, the server ' +
+        'keeps the same values in its own form.',
     )
     .argument('<file.csv...>', 'CSV files with a header line');
-  addRepeatOptions(addServerOptions(command))
-    .addHelpText('after', '\nExample:\n  tally upload january.csv february.csv')
+  addCallOptions(
+    addJsonOption(addCsvOptions(addTableOption(command)), 'a JSON value on a line for each file'),
+  )
+    .addHelpText(
+      'after',
+      `
+Example:
+  tally upload january.csv february.csv
+  tally upload 'data/*.csv.gz' --table sales --delimiter ';' --null-word NA --skip-bad-rows`,
+    )
     .action(upload);
 }
 
 async function upload(names: readonly string[], options: UploadOptions): Promise<void> {
   const files = await findCsvFiles(names);
-  await withConnection(options, async (connection) => {
+  await withTally(options, async (tally) => {
     for (const file of files) {
-      const prefix = files.length > 1 ? `${file.name}: ` : '';
-      const kept = await uploadFile(connection, file, repetitionOf(file, options), prefix);
+      const prefix = files.length > 1 ? `${printable(file.name)}: ` : '';
+      const kept = await uploadFile(tally, file, options, prefix);
       // What is wrong with one file says nothing about the next.
       if (!kept) process.exitCode = exitCodes.serviceError;
     }
@@ -53,85 +60,77 @@ async function upload(names: readonly string[], options: UploadOptions): Promise
  * Throws CommandError if the file cannot be read or the server is gone.
  */
 async function uploadFile(
-  connection: Connection,
+  tally: Tally,
   file: CsvFile,
-  repetition: Repetition,
+  options: UploadOptions,
   prefix: string,
 ): Promise<boolean> {
   try {
-    const error = await sendFile(connection, file, repetition);
-    console.log(`${prefix}${error === '' ? 'success' : error}`);
-    return error === '';
+    const result = await sendFile(tally, file, options);
+    if (options.json) console.log(toJson({ file: file.name, ...result }));
+    else printResult(prefix, result);
+    return true;
   } catch (error) {
-    const failure = callFailure(error, connection.address);
-    const refused = failure instanceof CommandError && failure.exitCode === exitCodes.serviceError;
-    if (!refused) throw failure;
-    console.error(`${prefix}${failure.message}`);
+    printFailure(tally, file, options, prefix, error);
     return false;
   }
 }
 
-/** How the upload of a file is repeated; a pipe can be read once only, as slowly as it is written. */
-function repetitionOf({ bytes }: CsvFile, options: UploadOptions): Repetition {
-  if (bytes === undefined) return { attempts: 1 };
-  return {
-    attempts: options.attempts,
-    deadlineMs: uploadDeadlineMs(options, bytes),
-    idempotencyKey: randomUUID(),
-  };
-}
-
-/** Sends one file by the call that suits its size; resolves to the sentence of the answer. */
+/** Sends one file by the call that suits it; resolves to what the answer says of it, if it says anything. */
 async function sendFile(
-  connection: Connection,
+  tally: Tally,
   file: CsvFile,
-  repetition: Repetition,
-): Promise<string> {
-  const { bytes } = file;
-  const { table } = connection;
-  const stream = () => streamFile(connection, file, repetition);
-  if (bytes === undefined || bytes > unaryFileBytesMax) return stream();
-  const csvData = await readCsvFile(file);
+  options: UploadOptions,
+): Promise<UploadResult | undefined> {
+  const csv = csvOptionsOf(options, file.name.endsWith('.gz'));
+  const isPlain = csv === undefined && options.table === undefined && !options.json;
+  // The same for both calls: the first may have kept the file, and its answer been lost.
+  const idempotencyKey = randomUUID();
+  if (isPlain && (await uploadAsOneMessage(tally, file, idempotencyKey, options))) return undefined;
+  const bar = progressBar();
+  const rate = megabytesPerSecond();
   try {
-    return (await repeatedCall(repetition, (call) => table.upload({ csvData }, call))).error;
-  } catch (error) {
-    // The server may take smaller messages only. If it is short of something else, it says so again.
-    const isRefused = error instanceof ClientError && error.code === Status.RESOURCE_EXHAUSTED;
-    if (!isRefused) throw error;
-    return stream();
+    return await tally.tables.upload(file.path ?? process.stdin, {
+      table: options.table,
+      csv,
+      idempotencyKey,
+      onProgress({ bytesSent, bytesTotal }) {
+        const of = bytesTotal === undefined ? '' : `/${megabytes(bytesTotal)}`;
+        const doing = bytesSent === bytesTotal ? 'sent: the server converts it' : rate(bytesSent);
+        // The name at the end, where a narrow terminal cuts.
+        const facts = `${megabytes(bytesSent)}${of} MB | ${doing} | ${printable(file.name)}`;
+        bar.update(bytesSent, bytesTotal, facts);
+      },
+    });
+  } finally {
+    bar.stop();
   }
 }
 
-/** Sends a file in pieces, from its start at each attempt. */
-async function streamFile(
-  { tableService }: Connection,
-  file: CsvFile,
-  repetition: Repetition,
-): Promise<string> {
-  const { name, bytes } = file;
-  const { error } = await repeatedCall(repetition, async (call) => {
-    const progress = bytes === undefined ? undefined : sendingProgress(name, bytes);
-    try {
-      return await tableService.upload(requests(file, progress), call);
-    } finally {
-      progress?.stop();
-    }
-  });
-  return error;
+function printResult(prefix: string, result: UploadResult | undefined): void {
+  const rejected = result?.rejectedRowCount ?? 0;
+  const rest = rejected === 0 ? '' : `, but ${counted(rejected, 'row')} left out:`;
+  console.log(`${prefix}success${rest}`);
+  const rows = result?.rejectedRows ?? [];
+  for (const { line, reason } of rows) console.log(`  line ${line}: ${printable(reason)}`);
+  if (rejected > rows.length) console.log(`  and ${rejected - rows.length} more`);
 }
 
-/** A file's pieces, and at the end its size: by it the server knows that no cancelled call ended it. */
-async function* requests(
+/** Prints why a file was not kept. Throws if the next one cannot be sent either. */
+function printFailure(
+  { address }: Tally,
   file: CsvFile,
-  progress: SendingProgress | undefined,
-): AsyncGenerator<UploadRequest> {
-  const nothing = new Uint8Array();
-  yield { csvData: nothing, csvBytesTotalFollows: true };
-  let bytes = 0;
-  for await (const csvData of csvFilePieces(file)) {
-    yield { csvData };
-    bytes += csvData.length;
-    progress?.sent(csvData.length);
-  }
-  yield { csvData: nothing, csvBytesTotal: BigInt(bytes) };
+  { json }: UploadOptions,
+  prefix: string,
+  error: unknown,
+): void {
+  // Node's own: the file has gone since it was looked at, say.
+  if (error instanceof Error && 'syscall' in error) throw unreadable(file.name, error);
+  const failure = callFailure(error, address);
+  const isOfFile = failure instanceof CommandError && failure.exitCode === exitCodes.serviceError;
+  if (!isOfFile || !(error instanceof TallyError)) throw failure;
+  const { code, reason, sentence } = error;
+  if (json) console.log(toJson({ file: file.name, error: { code, reason, sentence } }));
+  else if (code === 'REFUSED') console.log(`${prefix}${sentence}`);
+  else console.error(`${prefix}${failure.message}`);
 }

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { CommandError, exitCodes } from '../exit-codes.js';
-import { folderPath, wholeNumber } from '../option-values.js';
-import { verifyProgress } from '../verify-progress.js';
+import { folderPath, wholeNumber } from '../options/option-values.js';
+import { verifyProgress } from '../terminal/verify-progress.js';
 import { jsonReport, textReport } from '../verify-report.js';
 
 interface VerifyOptions {

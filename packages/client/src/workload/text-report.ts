@@ -1,4 +1,4 @@
-import type { ResponseTimes, RoundSummary, WorkloadSummary } from './workload-summary.js';
+import type { ResponseTimes, RoundSummary, WorkloadSummary } from './summary.js';
 
 const labelWidth = 30;
 

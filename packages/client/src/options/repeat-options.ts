@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { durationMs, wholeNumber } from './option-values.js';
-import type { Repetition } from './repeated-call.js';
+import { addServerOptions } from './server-options.js';
 
 /** How calls of a command are repeated. */
 export interface RepeatOptions {
@@ -12,9 +12,9 @@ export interface RepeatOptions {
 /** Tries of a call unless the user says otherwise: a server that is restarted within 5 s is met again. */
 const attemptsOfCalls = 8;
 
-/** Adds the options of every command that makes calls: `--attempts`, `--deadline`. */
-export function addRepeatOptions(command: Command, attempts = attemptsOfCalls): Command {
-  return command
+/** Adds the options of every command that makes calls: where the server is, and how calls are repeated. */
+export function addCallOptions(command: Command, attempts = attemptsOfCalls): Command {
+  return addServerOptions(command)
     .option(
       '--attempts <n>',
       'how often a call is tried that does not get through; the server counts it once (1 to 100)',
@@ -37,9 +37,3 @@ const MiB = 1024 * 1024;
 /** How long an attempt to upload so many bytes may take: also over a slow line. */
 export const uploadDeadlineMs = ({ deadline }: RepeatOptions, bytes: number): number =>
   deadline + Math.ceil(bytes / MiB) * 1000;
-
-/** How a call that changes nothing is repeated. */
-export const repetitionOf = ({ attempts, deadline }: RepeatOptions): Repetition => ({
-  attempts,
-  deadlineMs: deadline,
-});

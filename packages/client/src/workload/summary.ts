@@ -1,5 +1,5 @@
 import { percentile } from './percentiles.js';
-import type { RoundRecord } from './workload.js';
+import type { RoundRecord } from './round.js';
 
 /** Response times of the replies of one kind; `null` where there was no reply. */
 export interface ResponseTimes {

@@ -1,12 +1,17 @@
 import { type Command, Option } from 'commander';
-import { durationMs, wholeNumber } from './option-values.js';
+import { durationMs, filePath, wholeNumber } from './option-values.js';
 
-/** Where the server is, and how long to wait for it. */
+/** Where the server is, how to reach it, and how long to wait for it. */
 export interface ServerOptions {
   readonly host: string;
   readonly port: number;
   /** In milliseconds. */
   readonly connectTimeout: number;
+  readonly tls?: true;
+  /** Absolute paths of PEM files. */
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
 }
 
 /** Returns `host:port`, as it is shown and dialled. */
@@ -18,7 +23,7 @@ export function serverAddress({ host, port }: ServerOptions): string {
 /** The commander parser of a port. */
 export const portNumber = wholeNumber(1, 65_535);
 
-/** Adds the options that every command with a server has: `--host`, `--port`, `--connect-timeout`. */
+/** Adds the options that every command with a server has. */
 export function addServerOptions(command: Command): Command {
   return command
     .addOption(
@@ -40,5 +45,9 @@ export function addServerOptions(command: Command): Command {
       )
         .argParser(durationMs)
         .default(10_000, '10s'),
-    );
+    )
+    .option('--tls', 'encrypt the connection')
+    .option('--tls-ca <file>', 'the same, trusting these certificates of authorities', filePath)
+    .option('--tls-cert <file>', "the same, with this client's certificate", filePath)
+    .option('--tls-key <file>', 'the private key of --tls-cert', filePath);
 }

@@ -1,17 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import type { NumStoreClient } from '@tally/stubs';
-import { ClientError, Status } from 'nice-grpc';
-import type { DeadlineOptions } from 'nice-grpc-client-middleware-deadline';
+import { type Frozen, TallyError } from '../sdk/index.js';
 import type { Random } from './random.js';
-import { type Repetition, repeatedCall } from './repeated-call.js';
-import { nextRequest, type RequestMix, type WorkloadRequest } from './workload-requests.js';
+import { nextRequest, type RequestMix, type WorkloadRequest } from './requests.js';
 
 /** One of the tasks that send requests at the same time, each one after the other. */
 export interface Task {
-  readonly numStore: NumStoreClient<DeadlineOptions>;
+  /** The calls of a connection of its own. */
+  readonly frozen: Frozen;
   readonly random: Random;
-  /** How its requests are repeated. */
-  readonly repetition: Repetition;
 }
 
 /** What happened in one round of requests. */
@@ -21,6 +16,8 @@ export interface RoundRecord {
   readonly sent: { SetNum: number; Fact: number };
   /** Response time of every reply, in milliseconds; failed calls have none. */
   readonly responseMs: { readonly SetNum: number[]; readonly Fact: number[] };
+  /** When each of those replies came, in milliseconds from the first request. */
+  readonly replyAtMs: { readonly SetNum: number[]; readonly Fact: number[] };
   /** Fact replies that came from the server's cache. */
   hits: number;
   /** Fact replies with a factorial. */
@@ -45,38 +42,46 @@ export async function runRound(
     durationMs: 0,
     sent: { SetNum: 0, Fact: 0 },
     responseMs: { SetNum: [], Fact: [] },
+    replyAtMs: { SetNum: [], Fact: [] },
     hits: 0,
     found: 0,
     factErrors: new Map(),
     failures: new Map(),
   };
+  const roundStartMs = performance.now();
   const runTask = async (task: Task, index: number) => {
     const share = Math.floor((requests + index) / tasks.length);
     for (let i = 0; i < share; i++) {
-      await sendRequest(task, nextRequest(task.random, mix), record);
+      await sendRequest(task, nextRequest(task.random, mix), record, roundStartMs);
     }
   };
-  const startMs = performance.now();
   await Promise.all(tasks.map(runTask));
-  record.durationMs = performance.now() - startMs;
+  record.durationMs = performance.now() - roundStartMs;
   return record;
 }
 
 async function sendRequest(
-  { numStore, repetition }: Task,
+  { frozen }: Task,
   request: WorkloadRequest,
   record: RoundRecord,
+  roundStartMs: number,
 ): Promise<void> {
-  record.sent[request.method]++;
+  const { method } = request;
+  record.sent[method]++;
   const startMs = performance.now();
+  const recordReply = () => {
+    const nowMs = performance.now();
+    record.responseMs[method].push(nowMs - startMs);
+    record.replyAtMs[method].push(nowMs - roundStartMs);
+  };
   try {
-    if (request.method === 'SetNum') {
-      await repeatedCall(setRepetition(repetition), (call) => numStore.setNum(request, call));
-      record.responseMs.SetNum.push(performance.now() - startMs);
+    if (method === 'SetNum') {
+      await frozen.setNum(request);
+      recordReply();
       return;
     }
-    const reply = await repeatedCall(repetition, (call) => numStore.fact(request, call));
-    record.responseMs.Fact.push(performance.now() - startMs);
+    const reply = await frozen.fact(request);
+    recordReply();
     if (reply.error !== '') {
       countOne(record.factErrors, errorKind(reply.error, request.key));
       return;
@@ -84,14 +89,10 @@ async function sendRequest(
     record.found++;
     if (reply.hit) record.hits++;
   } catch (error) {
-    if (!(error instanceof ClientError)) throw error;
-    countOne(record.failures, Status[error.code]);
+    if (!(error instanceof TallyError)) throw error;
+    countOne(record.failures, error.code);
   }
 }
-
-/** With a single attempt there is no key: the server records each, which would show in the times. */
-const setRepetition = (repetition: Repetition): Repetition =>
-  repetition.attempts === 1 ? repetition : { ...repetition, idempotencyKey: randomUUID() };
 
 /**
  * The sentence without the key and the number that it is about, so that equal kinds count together:

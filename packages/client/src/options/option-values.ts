@@ -41,3 +41,31 @@ export function folderPath(text: string): string {
   if (text === '') throw new InvalidArgumentError('It must be the path of a folder.');
   return userPath(text);
 }
+
+/** Reads the path of a file and returns it as an absolute one. Throws if the text is empty. */
+export function filePath(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It must be the path of a file.');
+  return userPath(text);
+}
+
+/** Reads an integer within int64, such as `-5`. */
+export function int64(text: string): bigint {
+  const value = /^[+-]?[0-9]{1,30}$/.test(text) ? BigInt(text.replace('+', '')) : undefined;
+  if (value === undefined || BigInt.asIntN(64, value) !== value) {
+    throw new InvalidArgumentError(
+      'It must be an integer from -9223372036854775808 to 9223372036854775807.',
+    );
+  }
+  return value;
+}
+
+/** Returns a parser of names with commas between, each one of `allowed`. */
+export function namesOf<Name extends string>(allowed: readonly Name[]) {
+  return (text: string): Name[] => {
+    const names = text.split(',').map((name) => name.trim()) as Name[];
+    if (names.some((name) => !allowed.includes(name))) {
+      throw new InvalidArgumentError(`It must be some of ${allowed.join(',')}.`);
+    }
+    return names;
+  };
+}

@@ -1,0 +1,72 @@
+import { type Channel, ChannelCredentials, createChannel, waitForChannelReady } from 'nice-grpc';
+import { TallyError } from './tally-error.js';
+
+/** How a connection is encrypted; PEM as text or bytes. */
+export interface TlsOptions {
+  /** Certificates of authorities to trust in place of those that Node trusts. */
+  readonly ca?: string | Uint8Array | undefined;
+  /** This client's certificate, for a server that asks for one; with `key`. */
+  readonly cert?: string | Uint8Array | undefined;
+  /** The private key of `cert`. */
+  readonly key?: string | Uint8Array | undefined;
+}
+
+const channelOptions = {
+  // How large a message may be is for the server to say.
+  'grpc.max_send_message_length': -1,
+  'grpc.max_receive_message_length': -1,
+  // A server that has just been started is up in a second or so: look for it several times a second.
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 500,
+  // Otherwise all channels to one address would share one TCP connection.
+  'grpc.use_local_subchannel_pool': 1,
+  // The server is usually on this machine, where a proxy from the environment cannot reach it.
+  'grpc.enable_http_proxy': 0,
+};
+
+const defaultPort = 5440;
+
+/** Returns `host:port` for `host`, `host:port` or the same with an IPv6 address in brackets. */
+export function serverAddress(text: string): string {
+  const [, host, port = defaultPort] =
+    /^([^:/[\]\s]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?$/i.exec(text) ?? [];
+  if (host === undefined || !(Number(port) >= 1 && Number(port) <= 65_535)) {
+    throw new TypeError(
+      `${JSON.stringify(text)} is not the address of a server: host, host:port and [IPv6]:port are allowed.`,
+    );
+  }
+  return `${host}:${port}`;
+}
+
+/** Opens a TCP connection of its own to the server and waits until it has answered. Throws TallyError. */
+export async function readyChannel(
+  address: string,
+  tls: true | TlsOptions | undefined,
+  timeoutMs: number,
+): Promise<Channel> {
+  const channel = createChannel(address, credentialsOf(tls), channelOptions);
+  try {
+    await waitForChannelReady(channel, new Date(Date.now() + timeoutMs));
+  } catch (cause) {
+    channel.close();
+    throw new TallyError({
+      code: 'UNAVAILABLE',
+      sentence: `no Tally server answered at ${address} within ${timeoutMs / 1000} s`,
+      method: 'connect',
+      cause,
+    });
+  }
+  return channel;
+}
+
+function credentialsOf(tls: true | TlsOptions | undefined): ChannelCredentials {
+  if (tls === undefined) return ChannelCredentials.createInsecure();
+  const { ca, cert, key } = tls === true ? {} : tls;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new TypeError('tls.cert and tls.key belong together: give both, or none.');
+  }
+  return ChannelCredentials.createSsl(pem(ca), pem(key), pem(cert));
+}
+
+const pem = (text: string | Uint8Array | undefined): Buffer | null =>
+  text === undefined ? null : Buffer.from(text as Uint8Array);

@@ -1,0 +1,48 @@
+import { type Config, readConfig } from './config.js';
+import { startServer } from './server.js';
+import { StartError } from './start-error.js';
+
+/**
+ * Runs a server in this process, as `tally-server` does: reads its options, says when it is ready, and
+ * ends the process after SIGTERM or SIGINT, or with code 1 if it cannot start.
+ *
+ * `name` is what the help calls the command. On `--help` and on wrong usage it throws commander's
+ * CommanderError, after its text is printed.
+ */
+export async function runServer(argv: readonly string[], name: string): Promise<void> {
+  const config = readConfig(argv, { name, throws: true });
+  const ending = new AbortController();
+  const starting = startServer(config, ending.signal);
+  endOnSignals(ending, starting);
+  try {
+    const { port, warmUpMs } = await starting;
+    if (ending.signal.aborted) return;
+    console.log(`Ready in ${seconds(performance.now())}, ${warmUpShare(config, warmUpMs)}`);
+    const where = `${config.host}:${port}, data in ${config.dataDir}`;
+    console.log(`Tally serves ${config.services.join(' and ')} on ${where}`);
+  } catch (error) {
+    console.error(error instanceof StartError ? error.message : error);
+    process.exit(1);
+  }
+}
+
+function endOnSignals(ending: AbortController, starting: ReturnType<typeof startServer>): void {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, async () => {
+      // Ctrl-C under npm comes twice, from the terminal and from npm: the first one counts.
+      if (ending.signal.aborted) return;
+      ending.abort();
+      console.log(`${signal}: finishing the calls in progress`);
+      const server = await starting;
+      await server.stop();
+      process.exit(0);
+    });
+  }
+}
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+
+function warmUpShare({ warmupCalls }: Config, warmUpMs: number | undefined): string {
+  if (warmUpMs === undefined) return 'without a warm-up';
+  return `${seconds(warmUpMs)} of it for ${warmupCalls.toLocaleString('en-US')} warm-up calls`;
+}
