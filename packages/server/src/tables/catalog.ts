@@ -44,6 +44,15 @@ export interface Catalog {
    * those of a version, which must not be later than the latest.
    */
   column(name: string, version?: number): Promise<readonly ColumnEntry[]>;
+  /** See ChunkIndex; the version must not be later than the latest. */
+  typesAt: ChunkIndex['typesAt'];
+  /** Up to `count` chunks of a version of the table, from a number on. */
+  chunksAt(version: number, from: number, count: number): Promise<readonly ChunkSummary[]>;
+  /** Columns of a chunk that `chunksAt` has given; undefined where it has none of that name. */
+  columnsOf(
+    chunkNumber: number,
+    names: readonly string[],
+  ): Promise<readonly (ColumnEntry | undefined)[]>;
   /** Of the files of a chunk of `column()`; undefined if the log has none. Throws TableStoppedError. */
   checksums(chunkNumber: number): FileChecksums | undefined;
   /** The table's fields, to plan a chunk by. */
@@ -136,6 +145,11 @@ export async function openCatalog(
       if (state.stopped !== undefined) throw new TableStoppedError(state.stopped);
       return value(state);
     });
+
+  function untilRead<T>(reading: Promise<T>): Promise<T> {
+    readings.add(reading);
+    return reading.finally(() => readings.delete(reading));
+  }
 
   /** Puts entries of the log into the index, and then shows them. */
   async function takeIn(
@@ -269,11 +283,16 @@ export async function openCatalog(
     fields: () => read(({ fields }) => fields),
     async column(name, version) {
       const chunks = await read(({ chunks }) => chunks);
-      const reading =
-        version === undefined ? index.column(name, chunks) : index.columnAt(name, version);
-      readings.add(reading);
-      return reading.finally(() => readings.delete(reading));
+      return untilRead(
+        version === undefined ? index.column(name, chunks) : index.columnAt(name, version),
+      );
     },
+    async typesAt(name, version, typesMax) {
+      await read(() => {});
+      return untilRead(index.typesAt(name, version, typesMax));
+    },
+    chunksAt: (version, from, count) => read(() => index.chunksAt(version, from, count)),
+    columnsOf: (chunkNumber, names) => read(() => index.columnsOf(chunkNumber, names)),
     checksums(chunkNumber) {
       if (state.stopped !== undefined) throw new TableStoppedError(state.stopped);
       return index.checksums(chunkNumber);

@@ -16,6 +16,13 @@ export class CsvFault extends Error {
   }
 }
 
+/** Where a record begins in a file. */
+export interface CsvPosition {
+  readonly offset: number;
+  /** Counts from 1. */
+  readonly line: number;
+}
+
 const comma = 0x2c;
 const quote = 0x22;
 const lineFeed = 0x0a;
@@ -59,10 +66,14 @@ export class CsvReader {
   #currentLine = 1;
   #afterCarriageReturn = false;
 
-  constructor(fd: number, fieldBytesMax: number) {
+  /** From the beginning of the file, or from a record on that `nextRecord` has given. */
+  constructor(fd: number, fieldBytesMax: number, from?: CsvPosition) {
     this.#fd = fd;
     this.#fieldBytesMax = fieldBytesMax;
+    this.#fileOffset = from?.offset ?? 0;
+    this.#currentLine = from?.line ?? 1;
     this.#fill(0);
+    if (from !== undefined) return;
     const [a, b, c] = this.bytes;
     if (this.#limit >= 3 && a === 0xef && b === 0xbb && c === 0xbf) this.#position = 3;
   }
@@ -70,6 +81,13 @@ export class CsvReader {
   /** Whether the end of the file, as it is now, has been met. */
   get isAtEnd(): boolean {
     return this.#endOfFile;
+  }
+
+  /** Where the next record begins, once the last field of one has been read; it holds no more then. */
+  nextRecord(): CsvPosition {
+    if (this.#afterCarriageReturn) this.#skipLineFeed();
+    const offset = this.#fileOffset - (this.#limit - this.#position);
+    return { offset, line: this.#currentLine };
   }
 
   /** Whether the record is a line with nothing on it; valid at the record's last field. */

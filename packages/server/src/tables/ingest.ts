@@ -7,13 +7,14 @@ import { type Catalog, UnseenCommitError } from './catalog.js';
 import type { ChunkLimits } from './csv-faults.js';
 import { UncertainCommitError, type UploadRetry } from './delta-log.js';
 import { createEarlyIngest, type IngestFiles } from './early-ingest.js';
+import type { Fault } from './file-fault.js';
 import type { TableFolders } from './files.js';
 import type { TablePool } from './pool.js';
 import type { ScannedColumn } from './schema.js';
 import { type Pieces, type Spooled, spool } from './spool.js';
 import { createStop, type Stop, setStop, stoppedBy } from './stop.js';
 import { inTurn, type UploadTurns } from './upload-turns.js';
-import type { Fault, IngestedChunk } from './worker.js';
+import type { IngestedChunk } from './worker.js';
 
 /** What an upload needs of its table. */
 export interface IngestContext {

@@ -5,13 +5,13 @@ import { Piscina, type PiscinaTask, queueOptionsSymbol } from 'piscina';
 import { threadHeap } from '../thread-heap.js';
 import { allStarted, createThreadStarts } from '../thread-starts.js';
 import type { FileAggregate } from './aggregate.js';
+import type { ExportedPart, ExportTask } from './export.js';
+import type { Fault, FileFault } from './file-fault.js';
 import type { ColumnRange } from './parquet-file.js';
 import { isStopped, type Stop } from './stop.js';
 import type {
   AggregateTask,
-  Fault,
   FileAggregates,
-  FileFault,
   FileSums,
   IngestedChunk,
   IngestTask,
@@ -26,6 +26,8 @@ export interface TablePool {
   sum(task: SumTask): Promise<FileSums | FileFault>;
   /** All that can be computed of a column; of doubles in Parquet, in the threads of uploads. */
   aggregate(task: AggregateTask): Promise<FileAggregates | FileFault>;
+  /** The next messages of an Arrow stream; in the threads of uploads. */
+  exportRows(task: ExportTask): Promise<ExportedPart | FileFault>;
   /** Where the columns of integers of a Parquet file are, by field. */
   ranges(task: RangesTask): Promise<ReadonlyMap<string, ColumnRange[]>>;
   /** Ends all threads; tasks in progress are rejected. */
@@ -45,8 +47,8 @@ type LoadBalancer = NonNullable<
  * Starts the pool: `threads` threads, of which `conversionsMax` also take uploads.
  *
  * Uploads keep to their own threads because the memory of parquet-wasm never shrinks: what a
- * conversion once took, its thread keeps. So do batches of doubles in Parquet, which are read by it,
- * too: they and uploads take turns as they come. A sum runs on any free thread and never waits for
+ * conversion once took, its thread keeps. So do batches of doubles in Parquet, and exports, which are read
+ * by it, too: they and uploads take turns as they come. A sum runs on any free thread and never waits for
  * an upload; an upload waits for one batch of a sum at most.
  */
 export async function createTablePool(threads: number, conversionsMax: number): Promise<TablePool> {
@@ -83,9 +85,7 @@ export async function createTablePool(threads: number, conversionsMax: number): 
       return await runWanted(needsParquetWasm(task) ? 'ingest' : 'sum', 'aggregate', task);
     } catch (error) {
       if (isClosing) throw error;
-      const reason = error instanceof Error ? error.message : error;
-      const fault = `its Parquet file is damaged: parquet-wasm has failed (${reason})`;
-      return task.files.length === 1 ? { fault, index: 0 } : aggregateOneByOne(task);
+      return task.files.length === 1 ? damaged(error) : aggregateOneByOne(task);
     }
   }
 
@@ -99,10 +99,24 @@ export async function createTablePool(threads: number, conversionsMax: number): 
     return { aggregates };
   }
 
+  async function exportInThread(task: ExportTask): Promise<ExportedPart | FileFault> {
+    try {
+      return await runWanted('ingest', 'exportRows', task);
+    } catch (error) {
+      if (isClosing) throw error;
+      // With the first alone it becomes clear whether it was that one; the others come next.
+      const chunks = task.chunks.slice(0, 1);
+      return chunks.length === task.chunks.length
+        ? damaged(error)
+        : exportInThread({ ...task, chunks });
+    }
+  }
+
   return {
     ingest: (task) => runWanted('ingest', 'ingest', task),
     sum: (task) => runWanted('sum', 'sum', task),
     aggregate: aggregateInThread,
+    exportRows: exportInThread,
     ranges: (task) => run('sum', 'ranges', task),
     async close() {
       isClosing = true;
@@ -110,6 +124,11 @@ export async function createTablePool(threads: number, conversionsMax: number): 
       await piscina.destroy();
     },
   };
+}
+
+function damaged(error: unknown): FileFault {
+  const reason = error instanceof Error ? error.message : error;
+  return { fault: `its Parquet file is damaged: parquet-wasm has failed (${reason})`, index: 0 };
 }
 
 const needsParquetWasm = ({ files }: AggregateTask) =>
