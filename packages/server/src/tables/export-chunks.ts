@@ -102,5 +102,5 @@ async function exportedChunk(
 
 function sourceOf(entry: ColumnEntry | undefined, isMixed: boolean): ColumnSource {
   if (entry === undefined || entry.field === null) return null;
-  return isMixed ? { place: entry.place } : { field: entry.field };
+  return isMixed ? { place: entry.place } : { field: entry.field, ranges: entry.ranges };
 }

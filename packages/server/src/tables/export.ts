@@ -16,10 +16,19 @@ import { type CsvTexts, readCsvTexts, type TextColumn } from './csv-texts.js';
 import { checkFileCrc32c } from './file-checksum.js';
 import { type FileFault, faultOf } from './file-fault.js';
 import type { ParquetReader } from './parquet.js';
+import type { ColumnRange } from './parquet-file.js';
+import { checkPages } from './parquet-sum.js';
 import { type Stop, throwIfStopped } from './stop.js';
 
+/** A column in Parquet. */
+interface FieldSource {
+  readonly field: string;
+  /** Where its pages are that have checksums, if it has any. */
+  readonly ranges: readonly ColumnRange[] | undefined;
+}
+
 /** Where a chunk has a column of the stream: by its field in Parquet, by its place in CSV, or not. */
-export type ColumnSource = { readonly field: string } | { readonly place: number } | null;
+export type ColumnSource = FieldSource | { readonly place: number } | null;
 
 /** A chunk that is to be exported. */
 export interface ExportChunk {
@@ -166,6 +175,7 @@ async function exportRows(
   } else {
     const { parquet, fields } = files;
     await reading('parquet', async () => {
+      if (row === 0) files.checkPages(rowGroup);
       await parquet.readRows(fields, rowGroup, row, rows, (batch) => {
         throwIfStopped(task.stop);
         const count = batch[0]?.length ?? 0;
@@ -197,6 +207,8 @@ interface ChunkFiles {
   /** Without a Parquet file, all rows are in one. */
   readonly rowGroups: number;
   rowsOf(rowGroup: number): number;
+  /** Compares the checksums of pages, which parquet-wasm does not. */
+  checkPages(rowGroup: number): void;
   /** Up to so many rows of the columns that come from the CSV file; undefined if there are none. */
   readTexts(from: CsvPosition | undefined, rowsMax: number): Promise<CsvTexts | undefined>;
   close(): void;
@@ -204,7 +216,7 @@ interface ChunkFiles {
 
 async function openChunk(
   chunk: ExportChunk,
-  { limits, bytesMax, stop }: ExportTask,
+  { columns, limits, bytesMax, stop }: ExportTask,
   isFirst: boolean,
 ): Promise<ChunkFiles> {
   const { csvPath, parquetPath, rows, csvColumns, csvCrc32c, parquetCrc32c } = chunk;
@@ -227,24 +239,35 @@ async function openChunk(
     return fd;
   }
 
-  async function openParquetFile(): Promise<ParquetReader> {
+  async function openParquetFile() {
     // Loaded where it is needed only: parquet-wasm takes 10 MB a thread.
     const { openParquet } = await import('./parquet.js');
     const fd = openFile(parquetPath, parquetCrc32c);
     const parquet = await openParquet(fd, fstatSync(fd).size);
     open.push(() => parquet.close());
-    return parquet;
+    return { fd, parquet };
+  }
+
+  function checkPagesOf(fd: number, rowGroup: number): void {
+    for (const [i, source] of chunk.sources.entries()) {
+      if (source === null || 'place' in source) continue;
+      const range = source.ranges?.[rowGroup];
+      checkStop();
+      if (range !== undefined)
+        checkPages(fd, range, columns[i]?.type === 'date' ? 'INT32' : 'INT64');
+    }
   }
 
   try {
-    const parquet = fields.length === 0 ? undefined : await reading('parquet', openParquetFile);
+    const file = fields.length === 0 ? undefined : await reading('parquet', openParquetFile);
     const csv =
       places.length === 0 ? undefined : await reading('csv', () => openFile(csvPath, csvCrc32c));
     return {
-      parquet,
+      parquet: file?.parquet,
       fields,
-      rowGroups: parquet?.rowGroups ?? 1,
-      rowsOf: (rowGroup) => parquet?.rowsOf(rowGroup) ?? rows,
+      rowGroups: file?.parquet.rowGroups ?? 1,
+      rowsOf: (rowGroup) => file?.parquet.rowsOf(rowGroup) ?? rows,
+      checkPages: (rowGroup) => file && checkPagesOf(file.fd, rowGroup),
       async readTexts(from, rowsMax) {
         if (csv === undefined) return undefined;
         return reading('csv', () => {
