@@ -364,7 +364,7 @@ test('random files are what their Parquet files and CSV files say', async () => 
       .map((time) => time.toISOString()),
     string: fc
       .string({ unit: 'grapheme', maxLength: 12 })
-      .filter((text) => text.isWellFormed() && !text.includes('\0')),
+      .filter((text) => !/[\p{Surrogate}\0]/u.test(text)),
   };
   const column = fc
     .constantFrom(...(Object.keys(cells) as (keyof typeof cells)[]))
