@@ -1,21 +1,25 @@
 import type { DeepPartial, ExportResponse } from '@tally/stubs';
 import { flagOf, type Limits } from '../config.js';
 import type { Admission, AdmissionGate, Refusal } from '../rpc/admission-gate.js';
+import { freeMemory } from '../rpc/held-messages.js';
 import { overload } from '../rpc/overload.js';
 import { dropAnswer } from '../rpc/unread-answer.js';
 import { orAborted } from './stop.js';
 
 type Response = DeepPartial<ExportResponse>;
 
-/** Bytes of a message: few, because a client that takes none of it keeps it here. */
-const messageBytes = 256 * 1024;
+/**
+ * Bytes of a message: few, because a client that takes none of it keeps it here. With what is around
+ * them they fit into 256 KiB: the encoder's memory is a power of two.
+ */
+const messageBytes = 256 * 1024 - 16;
 
 /** What a call has of its answer that the client has not taken yet. */
 export interface HeldPart {
   /** Waits for room for a part, which comes next. Throws RESOURCE_EXHAUSTED. */
   reserve(bytes: number): Promise<void>;
-  /** Yields the messages of the part, and gives its room back. Throws RESOURCE_EXHAUSTED. */
-  send(messages: readonly Uint8Array[]): AsyncGenerator<Response>;
+  /** Yields the messages of the part, and gives its room and memory back. Throws RESOURCE_EXHAUSTED. */
+  send(messages: readonly Uint8Array<ArrayBuffer>[]): AsyncGenerator<Response>;
   release(): void;
 }
 
@@ -54,16 +58,21 @@ export function createHeldPart(
       admission?.shrink(messages.reduce((sum, { length }) => sum + length, 0));
       admission?.beginAnew();
       let sentBytes = 0;
-      for (const arrowIpc of piecesOf(messages)) {
-        message = { arrowIpc };
-        // Goes on when HTTP/2 has taken the message: streamed-upload.ts has set the mark for that.
-        yield message;
-        message = undefined;
-        sentBytes += arrowIpc.length;
-        admission?.received(sentBytes);
-        if (admission?.isReleased) throw overload(refusals.messageBytesPerSecondMin(limits));
+      try {
+        for (const arrowIpc of piecesOf(messages)) {
+          message = { arrowIpc };
+          // Goes on when HTTP/2 has taken the message: streamed-upload.ts has set the mark for that.
+          yield message;
+          message = undefined;
+          sentBytes += arrowIpc.length;
+          admission?.received(sentBytes);
+          if (admission?.isReleased) throw overload(refusals.messageBytesPerSecondMin(limits));
+        }
+      } finally {
+        // What has been handed over is a copy.
+        for (const { buffer } of messages) freeMemory(buffer);
+        admission?.release();
       }
-      admission?.release();
     },
     release: () => admission?.release(),
   };
