@@ -247,7 +247,8 @@ describe('an export', () => {
 describe('an export of files that are not as they were', () => {
   const rows = Array.from(
     { length: 100 },
-    (_, i) => `${(i * 7919) % 1009},note ${(i * 31) % 97}\n`,
+    (_, i) =>
+      `${(i * 7919) % 1009},note ${(i * 31) % 97},2024-01-01T00:00:00.${100 + ((i * 7919) % 757)}Z\n`,
   ).join('');
 
   async function withChunks(
@@ -260,7 +261,7 @@ describe('an export of files that are not as they were', () => {
   ): Promise<void> {
     await withFolder((dataDir) =>
       withServer({ dataDir }, async (_, { table, streamed }) => {
-        await keep(table, 'n,t\n1,a\n', `n,t\n${rows}`, 'n,t\nword,b\n');
+        await keep(table, 'n,t,at\n1,a,2024-01-01T00:00:00Z\n', `n,t,at\n${rows}`, 'n\nword\n');
         const { chunks } = await readDeltaTable(dataDir);
         const { csvPath = '', parquetPath = '' } = chunks[1] ?? {};
         await work({ csv: csvPath, parquet: parquetPath }, async () => {
@@ -272,9 +273,8 @@ describe('an export of files that are not as they were', () => {
           expect([Status.OK, Status.DATA_LOSS]).toContain(error.code);
           return error.details;
         });
-        expect(columnsOf(await exported(streamed.export({ columns, version: 0n })))).toEqual(
-          Object.fromEntries(columns.map((column) => [column, [column === 'n' ? 1n : 'a']])),
-        );
+        const sound = await exported(streamed.export({ columns, version: 0n }));
+        expect(sound.numRows).toBe(1);
       }),
     );
   }
@@ -295,14 +295,21 @@ describe('an export of files that are not as they were', () => {
     return Number(from) + Number(bytes) / 2;
   }
 
-  test('names the chunk whose page of integers is damaged', () =>
-    withChunks(
-      async ({ parquet }, sentence) => {
-        await flipByte(parquet, Math.floor(await middleOf(parquet, 0)));
-        expect(await sentence()).toMatch(new RegExp(`^${inChunk2} is damaged: `));
-      },
-      ['n'],
-    ));
+  const integers = [
+    { name: 'n', column: 0 },
+    { name: 'at', column: 2 },
+  ];
+  test.each(integers)(
+    'names the chunk whose page of integers is damaged: $name',
+    ({ name, column }) =>
+      withChunks(
+        async ({ parquet }, sentence) => {
+          await flipByte(parquet, Math.floor(await middleOf(parquet, column)));
+          expect(await sentence()).toMatch(new RegExp(`^${inChunk2} is damaged: `));
+        },
+        [name],
+      ),
+  );
 
   test('names the chunk whose texts are damaged', () =>
     withChunks(
