@@ -126,6 +126,19 @@ describe('an export', () => {
     expect(found.batches.map(({ numRows }) => numRows)).toEqual([...rows, ...rows]);
   });
 
+  test('puts texts beside the rows of each batch of a large row group', () =>
+    withServer({}, async (_, { table, streamed }) => {
+      const texts = Array.from({ length: 70_000 }, (_, i) => (i % 5 === 0 ? null : `${i}`));
+      const lines = texts.map((text, i) => `${text ?? ''},${i}\n`);
+      await keep(table, 'x,n\ntext,-1\n', `x,n\n${lines.join('')}`);
+      const found = await exported(streamed.export({}));
+      expect(found.batches.map(({ numRows }) => numRows)).toEqual([1, 65_536, 4464]);
+      expect(columnsOf(found)).toEqual({
+        x: ['text', ...texts],
+        n: [-1n, ...texts.map((_, i) => BigInt(i))],
+      });
+    }));
+
   test('cuts row groups that are larger as Arrow than in the file', () =>
     withServer({ args: ['--row-group-bytes-max', '1048576'] }, async (_, { table, streamed }) => {
       // 300 columns that are null take 2,400 bytes a row, and the texts of the integers 1,000.
@@ -344,7 +357,7 @@ describe('an export of files that are not as they were', () => {
       Metadata({ 'tally-verify-checksums': 'true' }),
     ));
 
-  test('checks each file that it reads once', async () => {
+  test('says how many files it has checked', async () => {
     const table = await tableOf('x,n\n1,1\n2,2\n3,3\n4,4\n5,5\n', 'x,n\na,6\n', 'n\n7\n');
     const metadata = Metadata({ 'tally-verify-checksums': 'true' });
     const checked: (string | undefined)[] = [];
