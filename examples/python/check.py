@@ -3,16 +3,20 @@
     PYTHONPATH=packages/stubs/python python3 examples/python/check.py 127.0.0.1:5440
 """
 
+import io
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from datetime import date, datetime, timezone
 from pathlib import Path
 
 import grpc
 import numstore_pb2
 import numstore_pb2_grpc
+import polars as pl
+import pyarrow as pa
 import table_pb2
 import table_pb2_grpc
 from tally.v1 import table_service_pb2, table_service_pb2_grpc
@@ -157,6 +161,45 @@ def check_retries():
     twice("set", numbers.SetNum, lambda: numstore_pb2.SetNumRequest(key="safe", value=5))
 
 
+def check_exports():
+    stub = table_service_pb2_grpc.TableServiceStub(channel)
+    stub.CreateTable(table_service_pb2.CreateTableRequest(table="exported"))
+    head = "n,d,b,day,at,t,mixed\n"
+    for rows in (
+        '1,0.5,true,2024-02-29,2024-02-29T12:00:00.000001Z,"é, 🎉",007\n,,,,,"",\n',
+        ",,,,,,text\n" * 3,
+    ):
+        csv_data = (head + rows).encode()
+        message = table_service_pb2.UploadRequest(csv_data=csv_data, table="exported")
+        check("an upload to export", stub.Upload(iter([message])).error, "")
+
+    def export(*columns):
+        request = table_service_pb2.ExportRequest(table="exported", columns=columns)
+        return b"".join(response.arrow_ipc for response in stub.Export(request))
+
+    at = datetime(2024, 2, 29, 12, microsecond=1, tzinfo=timezone.utc)
+    nulls = [None] * 4
+    wanted = {
+        "n": [1, *nulls],
+        "d": [0.5, *nulls],
+        "b": [True, *nulls],
+        "day": [date(2024, 2, 29), *nulls],
+        "at": [at, *nulls],
+        "t": ["é, 🎉", "", None, None, None],
+        "mixed": ["007", None, "text", "text", "text"],
+    }
+    with pa.ipc.open_stream(export()) as reader:
+        table = reader.read_all()
+    table.validate(full=True)
+    check("an export in pyarrow", table.to_pydict(), wanted)
+    types = ["int64", "double", "bool", "date32[day]", "timestamp[us, tz=UTC]", "string", "string"]
+    check("the types in pyarrow", [str(column.type) for column in table.schema], types)
+    frame = pl.read_ipc_stream(io.BytesIO(export()))
+    check("an export in polars", frame.to_dict(as_series=False), wanted)
+    lines = run("export_to_polars.py", "exported", "b", "mixed")
+    check("export_to_polars.py prints", lines[0], "shape: (5, 2)")
+
+
 if len(sys.argv) != 2:
     sys.exit("usage: python3 check.py <host:port>")
 address = sys.argv[1]
@@ -166,4 +209,5 @@ check_workload()
 check_tables()
 check_streams()
 check_retries()
+check_exports()
 print(f"{checks} checks of the Python clients passed")

@@ -70,7 +70,7 @@ export const numberOptions = {
     fallback: 256 * 1024,
     min: 1,
     max: 1024 * MiB,
-    help: 'slowest a message may come while others wait for its room, or for the place of its call',
+    help: 'slowest a message may come, or be taken, while others wait for its room or its place',
   },
   callsMax: {
     unit: 'calls',

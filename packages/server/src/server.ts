@@ -78,7 +78,7 @@ export async function startServer(
     const tables = folder.then(() => openTables(config));
     const ready = whenWarm(tables);
     rpc.add(decodingStrictly(TableDefinition), tableService(ready));
-    rpc.add(decodingStrictly(TableServiceDefinition), tableServiceV1(ready, config.tablesMax));
+    rpc.add(decodingStrictly(TableServiceDefinition), tableServiceV1(ready, config));
   }
 
   const stop = () => stopServer(rpc, parts, folder, config.drainMs);

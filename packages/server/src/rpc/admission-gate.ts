@@ -21,6 +21,8 @@ export interface Admission {
   isHeld: boolean;
   /** Says that so many of its bytes are there; `Infinity`: all of them. */
   received(bytes: number): void;
+  /** Counts from now on how fast its bytes come: none has, as far as that matters. */
+  beginAnew(): void;
   /** Gives back what the message turns out not to need. */
   shrink(bytes: number): void;
   /** Gives back everything, once; a message that waits will not be let in. */
@@ -33,6 +35,9 @@ export interface Waiter {
   /** The message is released already. */
   onRefused(limit: Refusal): void;
 }
+
+/** What is the same for all calls of a connection. */
+export type Connection = object | string;
 
 /** Admitted messages must have begun to come by then. */
 const graceMs = 2000;
@@ -47,7 +52,7 @@ const slowCheckMs = 500;
 export class AdmissionGate {
   readonly #limits: GateLimits;
   /** In the order of their turns. */
-  readonly #waiting = new Map<object, Entry[]>();
+  readonly #waiting = new Map<Connection, Entry[]>();
   readonly #receiving = new Set<Entry>();
   #slowCheck: NodeJS.Timeout | undefined;
   #admittedBytes = 0;
@@ -75,7 +80,7 @@ export class AdmissionGate {
    *
    * A message of more than `bytesMax` must not come here: it would wait for ever.
    */
-  admit(connection: object, bytes: number, waiter: Waiter): Admission | Refusal {
+  admit(connection: Connection, bytes: number, waiter: Waiter): Admission | Refusal {
     const { waitingCallsMax, waitingBytesMax, waitMsMax } = this.#limits;
     const entry = new Entry(this, connection, bytes, waiter);
     if (this.#waitingCalls === 0 && this.#fits(bytes)) {
@@ -111,6 +116,11 @@ export class AdmissionGate {
   /** For entries only. */
   complete(entry: Entry): void {
     this.#receiving.delete(entry);
+  }
+
+  /** For entries only. */
+  receive(entry: Entry): void {
+    this.#receiving.add(entry);
   }
 
   #fits(bytes: number): boolean {
@@ -177,7 +187,7 @@ class Entry implements Admission {
 
   constructor(
     readonly gate: AdmissionGate,
-    readonly connection: object,
+    readonly connection: Connection,
     public bytes: number,
     readonly waiter: Waiter,
   ) {}
@@ -185,6 +195,13 @@ class Entry implements Admission {
   received(bytes: number): void {
     this.receivedBytes = bytes;
     if (bytes >= this.bytes) this.gate.complete(this);
+  }
+
+  beginAnew(): void {
+    if (this.isReleased) return;
+    this.receivedBytes = 0;
+    this.admittedAtMs = performance.now();
+    this.gate.receive(this);
   }
 
   shrink(bytes: number): void {

@@ -7,6 +7,7 @@ import { type GrpcCall, internalsOf } from './grpc-call.js';
 import { type Gates, MessageDecoder, windowBytes } from './message-decoder.js';
 import { messageBytesMaxOf } from './message-size.js';
 import { overloaded } from './overload.js';
+import { followAnswer } from './unread-answer.js';
 import { dropUnreadRequest } from './unread-request.js';
 
 /** What all messages that fit into a window may have together, if they do not come at once. */
@@ -18,7 +19,7 @@ export function admissionInterceptor(limits: Limits): ServerInterceptor {
   const gates = createGates(limits);
   const calls = new CallsInProgress(callsMax);
   let streams = 0;
-  return ({ path, requestStream }, innerCall) => {
+  return ({ path, requestStream, responseStream }, innerCall) => {
     const call = internalsOf(innerCall);
     if (!calls.makeRoom()) {
       return refused(call, `the server has ${callsMax} calls in progress, ${atMost('callsMax')}`);
@@ -36,12 +37,17 @@ export function admissionInterceptor(limits: Limits): ServerInterceptor {
       decoder.expectMore();
       startRead();
     };
+    // Any other answer has one message, and is sent when it is there.
+    const answer = responseStream ? followAnswer(call) : undefined;
     const leave = calls.enter(call.stream.session ?? call, {
       isAnswered: () => call.stream.writableEnded,
-      isSlow: (nowMs) => decoder.isSlow(nowMs, messageBytesPerSecondMin),
+      isSlow: (nowMs) =>
+        decoder.isSlow(nowMs, messageBytesPerSecondMin) ||
+        answer?.isSlow(nowMs, messageBytesPerSecondMin) === true,
       giveUp() {
         // Of an answer that is not taken nothing more can be sent.
         if (call.stream.writableEnded) call.stream.close(constants.NGHTTP2_CANCEL);
+        else if (answer?.isSending) answer.drop();
         else call.sendStatus(overloaded(givenUp(limits)));
       },
     });

@@ -22,7 +22,7 @@ export function holdMessage({ buffer }: Uint8Array): () => void {
   admission.isHeld = true;
   return () => {
     if (admission.isReleased) return;
-    free(buffer as ArrayBuffer);
+    freeMemory(buffer as ArrayBuffer);
     admission.release();
   };
 }
@@ -35,6 +35,6 @@ closedPort.close();
  *
  * A transfer takes it from this thread, and a closed port drops it.
  */
-function free(buffer: ArrayBuffer): void {
+export function freeMemory(buffer: ArrayBuffer): void {
   closedPort.postMessage(undefined, [buffer]);
 }

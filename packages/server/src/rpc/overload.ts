@@ -1,5 +1,6 @@
 import type { StatusObject } from '@grpc/grpc-js';
 import { Status } from 'nice-grpc';
+import type { RichServerError } from 'nice-grpc-error-details';
 import { failure, statusObject } from './rich-errors.js';
 
 /** How long a client is asked to wait before it tries again: spread, so that not all come at once. */
@@ -13,12 +14,18 @@ const retryMsMax = 3000;
  * long as its policy says.
  */
 export function overloaded(why: string): StatusObject {
-  const retryMs = retryMsMin + Math.floor(Math.random() * (retryMsMax - retryMsMin));
-  const refusal = failure(Status.RESOURCE_EXHAUSTED, `${why}; try again later`, {
-    reason: 'OVERLOADED',
-    retryMs,
-  });
-  const sent = statusObject(refusal);
+  const retryMs = someRetryMs();
+  const sent = statusObject(overload(why, retryMs));
   sent.metadata.set('grpc-retry-pushback-ms', String(retryMs));
   return sent;
 }
+
+/** The same as an error, for a call that has begun to answer: no policy repeats it. */
+export function overload(why: string, retryMs = someRetryMs()): RichServerError {
+  return failure(Status.RESOURCE_EXHAUSTED, `${why}; try again later`, {
+    reason: 'OVERLOADED',
+    retryMs,
+  });
+}
+
+const someRetryMs = () => retryMsMin + Math.floor(Math.random() * (retryMsMax - retryMsMin));

@@ -12,10 +12,9 @@ import { badRequest, failure } from '../rpc/rich-errors.js';
 import type { ColumnAggregate } from './aggregate.js';
 import type { ColumnEntry } from './chunk-index.js';
 import { aggregateColumn } from './column-aggregate.js';
-import { existingTable, quoted } from './existing-table.js';
+import { columnNotFound, columnsMax, existingTable, quoted, versionOf } from './existing-table.js';
 import type { Table, Tables } from './tables.js';
 
-const columnsMax = 1000;
 /** How often a call tells how far it is. */
 const progressMs = 1000;
 
@@ -137,33 +136,13 @@ function checkColumns(columns: readonly string[]): void {
   }
 }
 
-/** The version to look at; -1 if there is none yet. Throws OUT_OF_RANGE. */
-async function versionOf(table: Table, asked: bigint | undefined): Promise<number> {
-  const { nextVersion } = await table.ingest.catalog.state();
-  const latest = nextVersion - 1;
-  if (asked === undefined) return latest;
-  if (asked >= 0n && asked <= BigInt(latest)) return Number(asked);
-  const has = latest < 0 ? 'it has none yet' : `0 to ${latest} are there`;
-  throw failure(
-    Status.OUT_OF_RANGE,
-    `the table ${JSON.stringify(table.name)} has no version ${asked}: ${has}`,
-    { reason: 'VERSION_NOT_FOUND', field: 'version', metadata: { latest: String(latest) } },
-  );
-}
-
 function checkEntries(
-  { name }: Table,
+  table: Table,
   column: string,
   entries: readonly ColumnEntry[],
   asked: readonly AggregateFunction[],
 ): void {
-  if (entries.length === 0) {
-    throw failure(
-      Status.NOT_FOUND,
-      `the table ${JSON.stringify(name)} has no column ${quoted(column)}: DescribeTable lists them`,
-      { reason: 'COLUMN_NOT_FOUND', field: 'columns', metadata: { table: name } },
-    );
-  }
+  if (entries.length === 0) throw columnNotFound(table, column);
   const other = entries.find(({ type }) => type !== null && type !== 'long' && type !== 'double');
   if (other === undefined || !asked.some((one) => numericFunctions.includes(one))) return;
   throw badRequest(

@@ -48,6 +48,15 @@ export interface Catalog {
    * those of a version, which must not be later than the latest.
    */
   column(name: string, version?: number): Promise<readonly ColumnEntry[]>;
+  /** See ChunkIndex; the version must not be later than the latest. */
+  typesAt: ChunkIndex['typesAt'];
+  /** Up to `count` chunks of a version of the table, from a number on. */
+  chunksAt(version: number, from: number, count: number): Promise<readonly ChunkSummary[]>;
+  /** Columns of a chunk that `chunksAt` has given; undefined where it has none of that name. */
+  columnsOf(
+    chunkNumber: number,
+    names: readonly string[],
+  ): Promise<readonly (ColumnEntry | undefined)[]>;
   /** Of the files of a chunk of `column()`; undefined if the log has none. Throws TableStoppedError. */
   checksums(chunkNumber: number): FileChecksums | undefined;
   /** The table's fields, to plan a chunk by. */
@@ -135,6 +144,11 @@ export async function openCatalog(
       if (state.stopped !== undefined) throw new TableStoppedError(state.stopped);
       return value(state);
     });
+
+  function untilRead<T>(reading: Promise<T>): Promise<T> {
+    readings.add(reading);
+    return reading.finally(() => readings.delete(reading));
+  }
 
   /** Puts entries of the log into the index, and then shows them. */
   async function takeIn(
@@ -264,11 +278,6 @@ export async function openCatalog(
     }
   }
 
-  function awaited<T>(reading: Promise<T>): Promise<T> {
-    readings.add(reading);
-    return reading.finally(() => readings.delete(reading));
-  }
-
   await catchUp();
   await reportCheckpointFaults(log.folder);
   return {
@@ -276,10 +285,16 @@ export async function openCatalog(
     fields: () => read(({ fields }) => fields),
     async column(name, version) {
       const chunks = await read(({ chunks }) => chunks);
-      return awaited(
+      return untilRead(
         version === undefined ? index.column(name, chunks) : index.columnAt(name, version),
       );
     },
+    async typesAt(name, version, typesMax) {
+      await read(() => {});
+      return untilRead(index.typesAt(name, version, typesMax));
+    },
+    chunksAt: (version, from, count) => read(() => index.chunksAt(version, from, count)),
+    columnsOf: (chunkNumber, names) => read(() => index.columnsOf(chunkNumber, names)),
     checksums(chunkNumber) {
       if (state.stopped !== undefined) throw new TableStoppedError(state.stopped);
       return index.checksums(chunkNumber);
@@ -288,7 +303,7 @@ export async function openCatalog(
     async sizeAt(version) {
       const { nextVersion, chunks, removedChunks, rows } = await read((state) => state);
       if (version >= nextVersion - 1) return { chunks: chunks - removedChunks, rows };
-      return awaited(index.sizeAt(version));
+      return untilRead(index.sizeAt(version));
     },
     chunks: (from, count) =>
       read(({ chunks }) => index.chunksFrom(from, count).filter(({ number }) => number <= chunks)),

@@ -152,6 +152,15 @@ export interface ChunkIndex {
   column(name: string, chunks: number): Promise<readonly ColumnEntry[]>;
   /** Those of a version of the table, in order. */
   columnAt(name: string, version: number): Promise<readonly ColumnEntry[]>;
+  /**
+   * The types that a column has in the chunks of a version, null where it has no value, in the order
+   * of their coming; none if no chunk has it. Ends early when it has found as many as are asked for.
+   */
+  typesAt(name: string, version: number, typesMax: number): Promise<ReadonlySet<ColumnType | null>>;
+  /** Up to `count` chunks of a version of the table, from a number on. */
+  chunksAt(version: number, number: number, count: number): readonly ChunkSummary[];
+  /** Columns of a chunk, also of a removed one; undefined where it has none of that name. */
+  columnsOf(chunkNumber: number, names: readonly string[]): readonly (ColumnEntry | undefined)[];
   /** A chunk by its number, also a removed one; undefined if there is none. */
   chunk(number: number): ChunkSummary | undefined;
   /** The number of a chunk that is there. */
@@ -297,6 +306,42 @@ export async function openChunkIndex(
       }
       return entries.sort((a, b) => a.chunkNumber - b.chunkNumber);
     },
+
+    async typesAt(name, version, typesMax) {
+      const range = { start: keyOf(name, 1), end: keyOf(name, chunksAt(version) + 1) };
+      const types = new Set<ColumnType | null>();
+      const isEnough = () => types.size - (types.has(null) ? 1 : 0) >= typesMax;
+      let read = 0;
+      for (const { value } of columns.getRange(range)) {
+        types.add(typeOf(value));
+        if (isEnough()) return types;
+        if (++read % entriesPerTurn === 0) await new Promise(setImmediate);
+      }
+      for (const { value } of removedColumns.getRange(range)) {
+        const [removedVersion, stored] = value;
+        if (removedVersion > version) types.add(typeOf(stored));
+        if (isEnough()) return types;
+      }
+      return types;
+    },
+
+    chunksAt(version, number, count) {
+      const found: ChunkSummary[] = [];
+      for (const { key } of summaries.getRange({ start: number, end: chunksAt(version) + 1 })) {
+        if (found.length >= count) break;
+        const chunk = summaryOf(key);
+        if (chunk !== undefined && (chunk.removedVersion ?? version + 1) > version)
+          found.push(chunk);
+      }
+      return found;
+    },
+
+    columnsOf: (chunkNumber, names) =>
+      names.map((name) => {
+        const key = keyOf(name, chunkNumber);
+        const stored = columns.get(key) ?? removedColumns.get(key)?.[1];
+        return stored === undefined ? undefined : entryOf(key, stored, undefined);
+      }),
 
     async sizeAt(version) {
       let [chunks, rows, read] = [0, 0, 0];
@@ -452,6 +497,8 @@ export function storedEntry(
   const flat = known?.flatMap(({ from, bytes, values }) => [from, bytes, values]) ?? null;
   return [id, csvBytes, place, columns.length, field?.type ?? null, field?.field ?? null, flat];
 }
+
+const typeOf = ([, , , , type]: StoredEntry) => type;
 
 /** With the strings of the entry before it, if they are the same: each is its own otherwise. */
 function entryOf(key: Buffer, stored: StoredEntry, before: ColumnEntry | undefined): ColumnEntry {

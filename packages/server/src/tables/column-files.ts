@@ -1,9 +1,10 @@
 import path from 'node:path';
 import type { Catalog } from './catalog.js';
 import type { ColumnEntry } from './chunk-index.js';
+import type { FileFault } from './file-fault.js';
 import type { TableFolders } from './files.js';
 import { createStop, type Stop, setStop, stoppedBy } from './stop.js';
-import type { ColumnFile, FileFault } from './worker.js';
+import type { ColumnFile } from './worker.js';
 
 /** Which of a chunk's two files to read. */
 export type Format = 'csv' | 'parquet';

@@ -16,6 +16,13 @@ export class CsvFault extends Error {
   }
 }
 
+/** Where a record begins in a file. */
+export interface CsvPosition {
+  readonly offset: number;
+  /** Counts from 1. */
+  readonly line: number;
+}
+
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 
@@ -27,6 +34,15 @@ export interface CsvMarks {
 
 /** Those of Tally's own files. */
 export const tallyMarks: CsvMarks = { delimiter: 0x2c, quote: 0x22 };
+
+/** How a file is read, where not from its beginning, with Tally's own marks. */
+export interface CsvReading {
+  readonly marks?: CsvMarks;
+  /** A record that `nextRecord` has given. */
+  readonly from?: CsvPosition | undefined;
+  /** Called before each read of the file. */
+  readonly beforeRead?: () => void;
+}
 
 // One buffer for each thread: a thread reads one file at a time, and a new buffer for each file
 // would be garbage that the collector lets pile up.
@@ -75,19 +91,20 @@ export class CsvReader {
   /** Whether `next` has thrown. */
   #isBroken = false;
 
-  /** `beforeRead` is called before each read of the file. */
   constructor(
     fd: number,
     fieldBytesMax: number,
-    { delimiter, quote }: CsvMarks = tallyMarks,
-    beforeRead = () => {},
+    { marks = tallyMarks, from, beforeRead = () => {} }: CsvReading = {},
   ) {
     this.#fd = fd;
     this.#fieldBytesMax = fieldBytesMax;
-    this.#delimiter = delimiter;
-    this.#quote = quote;
+    this.#delimiter = marks.delimiter;
+    this.#quote = marks.quote;
     this.#beforeRead = beforeRead;
+    this.#fileOffset = from?.offset ?? 0;
+    this.#currentLine = from?.line ?? 1;
     this.#fill(0);
+    if (from !== undefined) return;
     const [a, b, c] = this.bytes;
     if (this.#limit >= 3 && a === 0xef && b === 0xbb && c === 0xbf) this.#position = 3;
   }
@@ -95,6 +112,13 @@ export class CsvReader {
   /** Whether the end of the file, as it is now, has been met. */
   get isAtEnd(): boolean {
     return this.#endOfFile;
+  }
+
+  /** Where the next record begins, once the last field of one has been read; it holds no more then. */
+  nextRecord(): CsvPosition {
+    if (this.#afterCarriageReturn) this.#skipLineFeed();
+    const offset = this.#fileOffset - (this.#limit - this.#position);
+    return { offset, line: this.#currentLine };
   }
 
   /** Whether the record is a line with nothing on it; valid at the record's last field. */

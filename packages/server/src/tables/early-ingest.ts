@@ -1,7 +1,8 @@
+import type { Fault } from './file-fault.js';
 import { breakOffGrowth, completeGrowth, createGrowth, grow } from './growth.js';
 import type { IngestContext } from './ingest.js';
 import type { Stop } from './stop.js';
-import type { Fault, IngestedChunk, IngestTask } from './worker.js';
+import type { IngestedChunk, IngestTask } from './worker.js';
 
 /** Where an upload's files are while it is in progress, and where they stay. */
 export type IngestFiles = Pick<

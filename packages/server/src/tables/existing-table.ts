@@ -30,3 +30,28 @@ export async function existingTable(tables: Tables, name = ''): Promise<Table> {
     { reason: 'TABLE_NOT_FOUND', field: 'table', metadata: { table: name } },
   );
 }
+
+/** The most columns that a request names. */
+export const columnsMax = 1000;
+
+/** NOT_FOUND for a column that no chunk has. */
+export const columnNotFound = ({ name }: Table, column: string) =>
+  failure(
+    Status.NOT_FOUND,
+    `the table ${JSON.stringify(name)} has no column ${quoted(column)}: DescribeTable lists them`,
+    { reason: 'COLUMN_NOT_FOUND', field: 'columns', metadata: { table: name } },
+  );
+
+/** The version to look at; -1 if there is none yet. Throws OUT_OF_RANGE. */
+export async function versionOf(table: Table, asked: bigint | undefined): Promise<number> {
+  const { nextVersion } = await table.ingest.catalog.state();
+  const latest = nextVersion - 1;
+  if (asked === undefined) return latest;
+  if (asked >= 0n && asked <= BigInt(latest)) return Number(asked);
+  const has = latest < 0 ? 'it has none yet' : `0 to ${latest} are there`;
+  throw failure(
+    Status.OUT_OF_RANGE,
+    `the table ${JSON.stringify(table.name)} has no version ${asked}: ${has}`,
+    { reason: 'VERSION_NOT_FOUND', field: 'version', metadata: { latest: String(latest) } },
+  );
+}

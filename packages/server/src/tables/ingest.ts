@@ -8,6 +8,7 @@ import type { ChunkLimits } from './csv-faults.js';
 import type { CsvForm } from './csv-form.js';
 import type { NormalisedUpload, UploadRetry } from './delta-log.js';
 import { createEarlyIngest, type IngestFiles } from './early-ingest.js';
+import type { Fault } from './file-fault.js';
 import type { TableFolders } from './files.js';
 import { UncertainCommitError } from './log-errors.js';
 import type { NormalisedCsv, RejectedRow } from './normalise.js';
@@ -18,7 +19,7 @@ import { type Pieces, type Spooled, spool } from './spool.js';
 import { createStop, type Stop, setStop, stoppedBy } from './stop.js';
 import type { UnpackLimits } from './unpack.js';
 import { inTurn, type UploadTurns } from './upload-turns.js';
-import type { Fault, IngestedChunk } from './worker.js';
+import type { IngestedChunk } from './worker.js';
 
 /** What an upload needs of its table. */
 export interface IngestContext {

@@ -70,7 +70,8 @@ function copyRows(
   { form, limits, stop }: Normalisation,
 ): NormalisedCsv {
   const { fieldBytesMax, rowBytesMax } = limits;
-  const newReader = () => new CsvReader(fd, fieldBytesMax, form.marks, () => throwIfStopped(stop));
+  const newReader = () =>
+    new CsvReader(fd, fieldBytesMax, { marks: form.marks, beforeRead: () => throwIfStopped(stop) });
   let reader = newReader();
   const names = form.hasHeader ? readHeader(reader, limits) : madeNames(reader, limits);
   // Its first row has values.

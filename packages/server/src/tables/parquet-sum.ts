@@ -64,6 +64,13 @@ export async function readLongs<T>(
 /** How Tally writes a column of integers. */
 const written: ColumnChunkKind = { type: 'INT64', codec: 'UNCOMPRESSED', optional: true };
 
+/** Throws an Error if a page of a column that Tally has written as integers is not as it was. */
+export function checkPages(fd: number, range: ColumnRange, type: 'INT32' | 'INT64'): void {
+  const kind = { ...written, type };
+  // To add up what is there is the fastest way through pages that compares their checksums.
+  readColumnChunk(fd, { ...range, kind }, columnChunkSummer(kernels, kind));
+}
+
 /** Where each column is that Tally has written as it writes integers, by field. */
 export function readColumnRanges(fd: number): Map<string, ColumnRange[]> {
   const footer = readFooter(fd, fstatSync(fd).size);

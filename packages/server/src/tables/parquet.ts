@@ -7,12 +7,14 @@ import {
   EnabledStatistics,
   initSync,
   ParquetFile,
+  type ReaderOptions,
   Table,
   transformParquetStream,
   type WriterProperties,
   WriterPropertiesBuilder,
   wasmMemory,
 } from 'parquet-wasm/esm';
+import { type ColumnInMemory, columnsInMemory, validityOf, valuesOf } from './arrow-memory.js';
 
 // Objects of parquet-wasm live in its own memory, which the garbage collector does not see: each
 // is freed here when it is done with, unless the call that it goes into takes it over.
@@ -111,6 +113,21 @@ export interface ParquetReader {
     target: Uint8Array,
     take: (count: number) => void,
   ): Promise<ReadValues>;
+  /** How many row groups there are. */
+  readonly rowGroups: number;
+  /** How many rows a row group has. */
+  rowsOf(rowGroup: number): number;
+  /**
+   * Reads columns of some rows of a row group, in batches that hold until `take` returns, with the
+   * columns in the order of the file.
+   */
+  readRows(
+    columns: readonly string[],
+    rowGroup: number,
+    from: number,
+    rows: number,
+    take: (batch: readonly ColumnInMemory[]) => void,
+  ): Promise<void>;
   /** How many values a column of any type has. */
   countValues(column: string, throwIfStopped: () => void): Promise<ReadValues>;
   /** Gives the reader's memory back. */
@@ -126,30 +143,41 @@ export async function openParquet(fd: number, size: number): Promise<ParquetRead
   const file = await settled(ParquetFile.fromFile(blob));
   const rowGroups = countRowGroups(file);
 
+  async function readBatches(
+    options: ReaderOptions,
+    take: (batch: readonly ColumnInMemory[]) => void,
+  ): Promise<void> {
+    const table = await settled(file.read({ ...options, batchSize }));
+    try {
+      for (const batch of table.recordBatches()) {
+        const columns = batch.intoFFI();
+        try {
+          const { buffer } = wasmMemory();
+          take(columnsInMemory(buffer, columns.schemaAddr(), columns.arrayAddr()));
+        } finally {
+          columns.free();
+        }
+      }
+    } finally {
+      table.free();
+    }
+  }
+
   async function forEachBatch(
     column: string,
-    take: (batch: ColumnBatch) => void,
+    take: (batch: ColumnInMemory) => void,
   ): Promise<ReadValues> {
     let rows = 0;
     let nulls = 0;
     for (let group = 0; group < rowGroups; group++) {
-      const table = await settled(file.read({ columns: [column], rowGroups: [group], batchSize }));
-      try {
-        for (const batch of table.recordBatches()) {
-          const columns = batch.intoFFI();
-          try {
-            const { buffer } = wasmMemory();
-            const only = onlyColumn(buffer, columns.schemaAddr(), columns.arrayAddr());
-            rows += only.length;
-            nulls += only.nulls;
-            take(only);
-          } finally {
-            columns.free();
-          }
+      await readBatches({ columns: [column], rowGroups: [group] }, ([only, ...others]) => {
+        if (only === undefined || others.length > 0) {
+          throw new Error('the file does not have the column');
         }
-      } finally {
-        table.free();
-      }
+        rows += only.length;
+        nulls += only.nulls;
+        take(only);
+      });
     }
     return { rows, nonNull: rows - nulls };
   }
@@ -165,6 +193,13 @@ export async function openParquet(fd: number, size: number): Promise<ParquetRead
     readValues: (column, type, target, take) =>
       forEachBatch(column, (batch) => take(copyValues(batch, type, target))),
     countValues: (column, throwIfStopped) => forEachBatch(column, throwIfStopped),
+    rowGroups,
+    rowsOf: (rowGroup) => countRows(file, rowGroup),
+    readRows(columns, rowGroup, from, rows, take) {
+      const options = { columns: [...columns], rowGroups: [rowGroup] };
+      const isWhole = from === 0 && rows === countRows(file, rowGroup);
+      return readBatches(isWhole ? options : { ...options, offset: from, limit: rows }, take);
+    },
     close: () => file.free(),
   };
 }
@@ -188,6 +223,15 @@ async function settled<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
+function countRows(file: ParquetFile, rowGroup: number): number {
+  const metadata = file.metadata();
+  const group = metadata.rowGroup(rowGroup);
+  const count = group.numRows();
+  group.free();
+  metadata.free();
+  return count;
+}
+
 function countRowGroups(file: ParquetFile): number {
   const metadata = file.metadata();
   const count = metadata.numRowGroups();
@@ -195,69 +239,33 @@ function countRowGroups(file: ParquetFile): number {
   return count;
 }
 
-// A column is read where parquet-wasm has decoded it, in the structures of Arrow's C data
-// interface (https://arrow.apache.org/docs/format/CDataInterface.html) with 32-bit pointers.
-// Copied out, each column would be garbage of megabytes in each of eight threads.
-
-/** The one column of a record batch, in parquet-wasm's memory. */
-interface ColumnBatch {
-  readonly memory: ArrayBuffer;
-  /** Arrow's format string with its end, if it has one character, as a little-endian number. */
-  readonly format: number;
-  readonly length: number;
-  readonly nulls: number;
-  readonly offset: number;
-  readonly validityAddress: number;
-  readonly valuesAddress: number;
-}
-
-function onlyColumn(memory: ArrayBuffer, schemaAddress: number, arrayAddress: number): ColumnBatch {
-  const view = new DataView(memory);
-  const pointer = (address: number) => view.getUint32(address, true);
-  const integer = (address: number) => Number(view.getBigInt64(address, true));
-  const schema = { children: pointer(schemaAddress + 32), childCount: integer(schemaAddress + 24) };
-  if (schema.childCount !== 1) throw new Error('the file does not have the column');
-  const array = pointer(pointer(arrayAddress + 44));
-  const buffers = pointer(array + 40);
-  return {
-    memory,
-    format: view.getUint16(pointer(pointer(schema.children)), true),
-    length: integer(array),
-    nulls: integer(array + 8),
-    offset: integer(array + 16),
-    validityAddress: pointer(buffers),
-    valuesAddress: pointer(buffers + 4),
-  };
-}
-
-/** The format strings "l" (int64) and "g" (double). */
-const formats = { INT64: 0x6c, DOUBLE: 0x67 };
+/** The format strings of Arrow's int64 and double. */
+const formats = { INT64: 'l', DOUBLE: 'g' };
 
 /** Whether each value is not null; undefined if none is. */
-function validityOf(batch: ColumnBatch): ((i: number) => boolean) | undefined {
-  const { memory, length, nulls, offset, validityAddress } = batch;
-  if (nulls === 0 || validityAddress === 0) return undefined;
-  const validity = new Uint8Array(memory, validityAddress, (offset + length + 7) >> 3);
-  return (i) => (((validity[(offset + i) >> 3] as number) >> ((offset + i) & 7)) & 1) === 1;
+function isValidIn(column: ColumnInMemory): ((i: number) => boolean) | undefined {
+  const validity = validityOf(column);
+  if (validity === undefined) return undefined;
+  return (i) => (((validity[i >> 3] as number) >> (i & 7)) & 1) === 1;
 }
 
-function valuesOf(batch: ColumnBatch, type: keyof typeof formats): Int32Array {
-  const { memory, format, length, offset, valuesAddress } = batch;
-  if (format !== formats[type]) throw new Error(`the column is not ${type}`);
-  return new Int32Array(memory, valuesAddress + offset * 8, length * 2);
+function halvesOf(column: ColumnInMemory, type: keyof typeof formats): Int32Array {
+  if (column.format !== formats[type]) throw new Error(`the column is not ${type}`);
+  const { buffer, byteOffset, byteLength } = valuesOf(column, 8);
+  return new Int32Array(buffer, byteOffset, byteLength / 4);
 }
 
 /** Copies the values that are not null to `target`; returns how many they are. */
 function copyValues(
-  batch: ColumnBatch,
+  batch: ColumnInMemory,
   type: keyof typeof formats,
   { buffer, byteOffset, byteLength }: Uint8Array,
 ): number {
   const { length } = batch;
-  const values = valuesOf(batch, type);
+  const values = halvesOf(batch, type);
   if (values.byteLength > byteLength) throw new RangeError('there is no room for a batch');
   const target = new Int32Array(buffer, byteOffset, values.length);
-  const isValid = validityOf(batch);
+  const isValid = isValidIn(batch);
   if (isValid === undefined) {
     target.set(values);
     return length;
@@ -274,9 +282,9 @@ function copyValues(
 
 // The halves of the values are added as doubles, which are exact up to 2^53: a batch has fewer
 // than 2^21 values of 32 bits each. Adding bigints one by one is ten times slower.
-function sumOf(batch: ColumnBatch): bigint {
-  const halves = valuesOf(batch, 'INT64');
-  const isValid = validityOf(batch) ?? (() => true);
+function sumOf(batch: ColumnInMemory): bigint {
+  const halves = halvesOf(batch, 'INT64');
+  const isValid = isValidIn(batch) ?? (() => true);
   let low = 0;
   let high = 0;
   for (let i = 0; i < batch.length; i++) {

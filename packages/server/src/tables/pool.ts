@@ -6,15 +6,15 @@ import { threadHeap } from '../thread-heap.js';
 import { allStarted, createThreadStarts } from '../thread-starts.js';
 import type { FileAggregate } from './aggregate.js';
 import type { CheckpointThreads, FoundChunk } from './checkpoints.js';
+import type { ExportedPart, ExportTask } from './export.js';
+import type { Fault, FileFault } from './file-fault.js';
 import type { MadeCheckpoint } from './make-checkpoint.js';
 import type { NormalisedCsv } from './normalise.js';
 import type { ColumnRange } from './parquet-file.js';
 import { isStopped, type Stop } from './stop.js';
 import type {
   AggregateTask,
-  Fault,
   FileAggregates,
-  FileFault,
   FileSums,
   IngestedChunk,
   IngestTask,
@@ -32,6 +32,8 @@ export interface TablePool extends CheckpointThreads {
   sum(task: SumTask): Promise<FileSums | FileFault>;
   /** All that can be computed of a column; of doubles in Parquet, in the threads of uploads. */
   aggregate(task: AggregateTask): Promise<FileAggregates | FileFault>;
+  /** The next messages of an Arrow stream; in the threads of uploads. */
+  exportRows(task: ExportTask): Promise<ExportedPart | FileFault>;
   /** Where the columns of integers of a Parquet file are, by field. */
   ranges(task: RangesTask): Promise<ReadonlyMap<string, ColumnRange[]>>;
   /** Ends all threads; tasks in progress are rejected. */
@@ -51,8 +53,8 @@ type LoadBalancer = NonNullable<
  * Starts the pool: `threads` threads, of which `conversionsMax` also take uploads.
  *
  * Uploads keep to their own threads because the memory of parquet-wasm never shrinks: what a
- * conversion once took, its thread keeps. So do batches of doubles in Parquet, which are read by it,
- * too: they and uploads take turns as they come. A sum runs on any free thread and never waits for
+ * conversion once took, its thread keeps. So do batches of doubles in Parquet, and exports, which are read
+ * by it, too: they and uploads take turns as they come. A sum runs on any free thread and never waits for
  * an upload; an upload waits for one batch of a sum at most.
  */
 export async function createTablePool(threads: number, conversionsMax: number): Promise<TablePool> {
@@ -89,9 +91,7 @@ export async function createTablePool(threads: number, conversionsMax: number): 
       return await runWanted(needsParquetWasm(task) ? 'ingest' : 'sum', 'aggregate', task);
     } catch (error) {
       if (isClosing) throw error;
-      const reason = error instanceof Error ? error.message : error;
-      const fault = `its Parquet file is damaged: parquet-wasm has failed (${reason})`;
-      return task.files.length === 1 ? { fault, index: 0 } : aggregateOneByOne(task);
+      return task.files.length === 1 ? damaged(error) : aggregateOneByOne(task);
     }
   }
 
@@ -105,11 +105,25 @@ export async function createTablePool(threads: number, conversionsMax: number): 
     return { aggregates };
   }
 
+  async function exportInThread(task: ExportTask): Promise<ExportedPart | FileFault> {
+    try {
+      return await runWanted('ingest', 'exportRows', task);
+    } catch (error) {
+      if (isClosing) throw error;
+      // With the first alone it becomes clear whether it was that one; the others come next.
+      const chunks = task.chunks.slice(0, 1);
+      return chunks.length === task.chunks.length
+        ? damaged(error)
+        : exportInThread({ ...task, chunks });
+    }
+  }
+
   return {
     normalise: (task) => runWanted('ingest', 'normaliseFile', task),
     ingest: (task) => runWanted('ingest', 'ingest', task),
     sum: (task) => runWanted('sum', 'sum', task),
     aggregate: aggregateInThread,
+    exportRows: exportInThread,
     ranges: (task) => run('sum', 'ranges', task),
     async makeCheckpoint(task) {
       try {
@@ -127,6 +141,11 @@ export async function createTablePool(threads: number, conversionsMax: number): 
       await piscina.destroy();
     },
   };
+}
+
+function damaged(error: unknown): FileFault {
+  const reason = error instanceof Error ? error.message : error;
+  return { fault: `its Parquet file is damaged: parquet-wasm has failed (${reason})`, index: 0 };
 }
 
 const needsParquetWasm = ({ files }: AggregateTask) =>

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type CsvForm, digestOfForm } from './csv-form.js';
+import type { Fault } from './file-fault.js';
 import type { IngestContext } from './ingest.js';
 import type { NormalisedCsv } from './normalise.js';
 import type { Stop } from './stop.js';
-import type { Fault } from './worker.js';
 
 /** The file of an upload as it came, which is not how it is kept. */
 export interface SentFile {

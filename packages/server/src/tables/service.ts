@@ -3,6 +3,7 @@ import { systemErrorSentence } from '../rpc/errors.js';
 import { holdMessage } from '../rpc/held-messages.js';
 import { idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
 import { type Catalog, TableStoppedError, UnseenCommitError } from './catalog.js';
+import { areChecked } from './checked-files.js';
 import { type Format, sumColumn } from './column-sum.js';
 import { type IngestContext, type UploadAnswer, type UploadCall, upload } from './ingest.js';
 import { UncertainCommitError } from './log-errors.js';
@@ -39,29 +40,20 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
         };
       }
       if (column === '') return { error: 'the column name is empty: name the column to sum' };
-      const checked = metadata.get(checkedKey) ?? 'false';
-      if (checked !== 'true' && checked !== 'false') {
-        return {
-          error: `the metadata ${checkedKey} is ${JSON.stringify(checked)}: true or false is allowed`,
-        };
-      }
-      const result = await sentenceIfStopped(() =>
-        sumColumn(sum, column, format, checked === 'true', signal),
-      );
+      const checked = areChecked(metadata);
+      if (typeof checked === 'string') return { error: checked };
+      const result = await sentenceIfStopped(() => sumColumn(sum, column, format, checked, signal));
       if (typeof result === 'string') return { error: result };
       if ('error' in result) return result;
       const { total, cacheHits, filesRead, filesChecked } = result;
       trailer.set('tally-sum-cache-hits', String(cacheHits));
       trailer.set('tally-files-read', String(filesRead));
-      if (checked === 'true') trailer.set('tally-files-checked', String(filesChecked));
+      if (checked) trailer.set('tally-files-checked', String(filesChecked));
       if (BigInt.asIntN(64, total) === total) return { total };
       return { error: `the total of ${JSON.stringify(column)} is ${total}, which is past int64` };
     },
   };
 }
-
-/** Metadata of a request: whether the checksums of files are compared before they are summed. */
-const checkedKey = 'tally-verify-checksums';
 
 /** Gives the bytes out once, and lets them go when more is asked for: they are on the disk by then. */
 function* onlyPiece(bytes: Uint8Array, letGo: () => void): Generator<Uint8Array> {

@@ -36,3 +36,18 @@ export async function stoppedBy<T>(
     signal.removeEventListener('abort', onAbort);
   }
 }
+
+/** Rejects with the signal's reason once it is aborted, whatever becomes of the promise. */
+export async function orAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+  });
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,12 +1,14 @@
 import path from 'node:path';
 import type { TableServiceV1Implementation, TableSummary } from '@tally/stubs';
 import { Status } from 'nice-grpc';
+import type { Limits } from '../config.js';
 import { type PagedList, pageStart, pageToken } from '../rpc/pages.js';
 import { badRequest, failure } from '../rpc/rich-errors.js';
 import { aggregateCall } from './aggregate-call.js';
 import type { TableState } from './catalog.js';
 import { columnTypes } from './column-types.js';
 import { checkTableName, existingTable, quoted } from './existing-table.js';
+import { exportCall } from './export-call.js';
 import { defaultTable } from './files.js';
 import type { TableField } from './schema.js';
 import { streamedUpload } from './streamed-upload.js';
@@ -22,15 +24,13 @@ const chunkList = (table: string): PagedList => ({
 /** Tally's own table service; calls wait until `opening` has resolved. */
 export function tableServiceV1(
   opening: Promise<Tables>,
-  tablesMax: number,
+  limits: Limits,
 ): TableServiceV1Implementation {
+  const { tablesMax } = limits;
   return {
     upload: streamedUpload(opening),
 
-    // biome-ignore lint/correctness/useYield: not there yet
-    async *export() {
-      throw failure(Status.UNIMPLEMENTED, 'Export is not there yet', { reason: 'UNIMPLEMENTED' });
-    },
+    export: exportCall(opening, limits),
 
     async createTable({ table: name }) {
       checkTableName(name);

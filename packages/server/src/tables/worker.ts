@@ -12,7 +12,9 @@ import { aggregateCsvColumn } from './csv-aggregate.js';
 import type { ChunkLimits } from './csv-faults.js';
 import { CsvFault } from './csv-reader.js';
 import { sumCsvColumn } from './csv-sum.js';
+import type { ExportTask } from './export.js';
 import { checkFileCrc32c } from './file-checksum.js';
+import { type Fault, type FileFault, faultOf } from './file-fault.js';
 import { type Growth, SlowGrowthError } from './growth.js';
 import { makeCheckpoint as makeCheckpointOf } from './make-checkpoint.js';
 import { type Normalisation, type NormalisedCsv, normalise } from './normalise.js';
@@ -27,11 +29,6 @@ reportStart(workerData.starts);
 
 // The tasks of the table threads, each a function of one message, are exported at the end. An Error loses its class on
 // the way between threads, so what a client is to be told of a file's contents is a value.
-
-/** What is wrong with a file, as the end of a sentence that says which file. */
-export interface Fault {
-  readonly fault: string;
-}
 
 export interface IngestTask {
   /** The uploaded file; it may be `csvPath` itself, when a chunk is planned anew. */
@@ -177,9 +174,6 @@ async function aggregateFiles(task: AggregateTask): Promise<FileAggregates | Fil
   return 'fault' in aggregates ? aggregates : { aggregates };
 }
 
-/** What is wrong with the file at a place in a task's list. */
-export type FileFault = Fault & { readonly index: number };
-
 interface FilesTask<F> {
   readonly files: readonly F[];
   readonly limits: ChunkLimits;
@@ -214,15 +208,6 @@ async function eachFile<F extends ColumnFile, T>(
     }
   }
   return results;
-}
-
-// Where the server keeps its files is not for clients: a system error is told by its code.
-function faultOf(error: unknown, format: ColumnFile['format']): string {
-  if (error instanceof CsvFault || error instanceof StoppedError) return error.message;
-  const file = `its ${format === 'csv' ? 'CSV' : 'Parquet'} file`;
-  const { code } = error as NodeJS.ErrnoException;
-  if (code !== undefined) return `${file} cannot be read (${code})`;
-  return `${file} is damaged: ${error instanceof Error ? error.message : error}`;
 }
 
 const sumFile: ReadFile<ColumnFile, bigint> = (fd, file, limits, checkStop) =>
@@ -268,9 +253,17 @@ async function findInCheckpoint({ file, number }: ChunkTask): Promise<FoundChunk
 }
 
 export const normaliseFile = collected(normaliseSent);
+/** Makes the next messages of an export, which are moved to the caller. */
+async function exportChunks(task: ExportTask): Promise<unknown> {
+  // Loaded where it is needed only: apache-arrow takes some MB a thread.
+  const { movedPart } = await import('./export.js');
+  return movedPart(task);
+}
+
 export const ingest = collected(ingestFile);
 export const sum = collected(sumFiles);
 export const aggregate = collected(aggregateFiles);
 export const ranges = collected(fileRanges);
 export const makeCheckpoint = collected(makeCheckpointOf);
 export const chunkInCheckpoint = collected(findInCheckpoint);
+export const exportRows = collected(exportChunks);

@@ -24,17 +24,85 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctally/v1/table_service.proto\x12\x08tally.v1\"\xc7\x01\n\rUploadRequest\x12\x10\n\x08\x63sv_data\x18\x01 \x01(\x0c\x12\x1c\n\x0fidempotency_key\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0f\x63sv_bytes_total\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12$\n\x17\x63sv_bytes_total_follows\x18\x04 \x01(\x08H\x02\x88\x01\x01\x42\x12\n\x10_idempotency_keyB\x12\n\x10_csv_bytes_totalB\x1a\n\x18_csv_bytes_total_follows\"@\n\x0eUploadResponse\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x11\n\tcsv_bytes\x18\x03 \x01(\x03\x32M\n\x0cTableService\x12=\n\x06Upload\x12\x17.tally.v1.UploadRequest\x1a\x18.tally.v1.UploadResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctally/v1/table_service.proto\x12\x08tally.v1\"\xa5\x02\n\rUploadRequest\x12\x10\n\x08\x63sv_data\x18\x01 \x01(\x0c\x12\x1c\n\x0fidempotency_key\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x0f\x63sv_bytes_total\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12$\n\x17\x63sv_bytes_total_follows\x18\x04 \x01(\x08H\x02\x88\x01\x01\x12\x12\n\x05table\x18\x05 \x01(\tH\x03\x88\x01\x01\x12.\n\x0b\x63sv_options\x18\x06 \x01(\x0b\x32\x14.tally.v1.CsvOptionsH\x04\x88\x01\x01\x42\x12\n\x10_idempotency_keyB\x12\n\x10_csv_bytes_totalB\x1a\n\x18_csv_bytes_total_followsB\x08\n\x06_tableB\x0e\n\x0c_csv_options\"\xb5\x02\n\nCsvOptions\x12\x11\n\tdelimiter\x18\x01 \x01(\t\x12\r\n\x05quote\x18\x02 \x01(\t\x12\x11\n\tno_header\x18\x03 \x01(\x08\x12\x12\n\nnull_words\x18\x04 \x03(\t\x12*\n\x0b\x63ompression\x18\x05 \x01(\x0e\x32\x15.tally.v1.Compression\x12.\n\x05types\x18\x06 \x03(\x0b\x32\x1f.tally.v1.CsvOptions.TypesEntry\x12#\n\x08\x62\x61\x64_rows\x18\x07 \x01(\x0e\x32\x11.tally.v1.BadRows\x12\x19\n\x11rejected_rows_max\x18\x08 \x01(\x05\x1a\x42\n\nTypesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0e\x32\x14.tally.v1.ColumnType:\x02\x38\x01\":\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x04type\x18\x02 \x01(\x0e\x32\x14.tally.v1.ColumnType\"+\n\x0bRejectedRow\x12\x0c\n\x04line\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xd6\x01\n\x0eUploadResponse\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x11\n\tcsv_bytes\x18\x03 \x01(\x03\x12\x10\n\x08\x63hunk_id\x18\x04 \x01(\t\x12!\n\x07\x63olumns\x18\x05 \x03(\x0b\x32\x10.tally.v1.Column\x12\x15\n\rparquet_bytes\x18\x06 \x01(\x03\x12\x1a\n\x12rejected_row_count\x18\x07 \x01(\x03\x12,\n\rrejected_rows\x18\x08 \x03(\x0b\x32\x15.tally.v1.RejectedRow\"#\n\x12\x43reateTableRequest\x12\r\n\x05table\x18\x01 \x01(\t\"\x15\n\x13\x43reateTableResponse\":\n\x11ListTablesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x12ListTablesResponse\x12&\n\x06tables\x18\x01 \x03(\x0b\x32\x16.tally.v1.TableSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x87\x01\n\x0cTableSummary\x12\r\n\x05table\x18\x01 \x01(\t\x12\x14\n\x07version\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0c\n\x04rows\x18\x03 \x01(\x03\x12\x0e\n\x06\x63hunks\x18\x04 \x01(\x03\x12\x11\n\tcsv_bytes\x18\x05 \x01(\x03\x12\x15\n\rparquet_bytes\x18\x06 \x01(\x03\x42\n\n\x08_version\"%\n\x14\x44\x65scribeTableRequest\x12\r\n\x05table\x18\x01 \x01(\t\"|\n\x15\x44\x65scribeTableResponse\x12\'\n\x07summary\x18\x01 \x01(\x0b\x32\x16.tally.v1.TableSummary\x12&\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\x15.tally.v1.TableColumn\x12\x12\n\ndelta_path\x18\x03 \x01(\t\"E\n\x0bTableColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x05types\x18\x02 \x03(\x0b\x32\x19.tally.v1.TableColumnType\"K\n\x0fTableColumnType\x12\"\n\x04type\x18\x01 \x01(\x0e\x32\x14.tally.v1.ColumnType\x12\x14\n\x0c\x64\x65lta_column\x18\x02 \x01(\t\"!\n\x10\x44ropTableRequest\x12\r\n\x05table\x18\x01 \x01(\t\"\x13\n\x11\x44ropTableResponse\"I\n\x11ListChunksRequest\x12\r\n\x05table\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"N\n\x12ListChunksResponse\x12\x1f\n\x06\x63hunks\x18\x01 \x03(\x0b\x32\x0f.tally.v1.Chunk\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"r\n\x05\x43hunk\x12\x10\n\x08\x63hunk_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x03\x12\x0c\n\x04rows\x18\x03 \x01(\x03\x12\x11\n\tcsv_bytes\x18\x04 \x01(\x03\x12\x15\n\rparquet_bytes\x18\x05 \x01(\x03\x12\x0f\n\x07version\x18\x06 \x01(\x03\"5\n\x12\x44\x65leteChunkRequest\x12\r\n\x05table\x18\x01 \x01(\t\x12\x10\n\x08\x63hunk_id\x18\x02 \x01(\t\"&\n\x13\x44\x65leteChunkResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\"\xaa\x01\n\x10\x41ggregateRequest\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x02 \x03(\t\x12.\n\tfunctions\x18\x03 \x03(\x0e\x32\x1b.tally.v1.AggregateFunction\x12$\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x14.tally.v1.FileFormat\x12\x14\n\x07version\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_version\"t\n\x11\x41ggregateResponse\x12&\n\x08progress\x18\x01 \x01(\x0b\x32\x12.tally.v1.ProgressH\x00\x12+\n\x06result\x18\x02 \x01(\x0b\x32\x19.tally.v1.AggregateResultH\x00\x42\n\n\x08response\"C\n\x08Progress\x12\x13\n\x0b\x63hunks_done\x18\x01 \x01(\x03\x12\x0e\n\x06\x63hunks\x18\x02 \x01(\x03\x12\x12\n\nbytes_read\x18\x03 \x01(\x03\"`\n\x0f\x41ggregateResult\x12\x14\n\x07version\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12+\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\x1a.tally.v1.ColumnAggregatesB\n\n\x08_version\"\x90\x02\n\x10\x43olumnAggregates\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x12\n\x05\x63ount\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x12\n\x05nulls\x18\x03 \x01(\x03H\x01\x88\x01\x01\x12(\n\x03sum\x18\x04 \x01(\x0b\x32\x16.tally.v1.NumericValueH\x02\x88\x01\x01\x12(\n\x03min\x18\x05 \x01(\x0b\x32\x16.tally.v1.NumericValueH\x03\x88\x01\x01\x12(\n\x03max\x18\x06 \x01(\x0b\x32\x16.tally.v1.NumericValueH\x04\x88\x01\x01\x12\x11\n\x04mean\x18\x07 \x01(\x01H\x05\x88\x01\x01\x42\x08\n\x06_countB\x08\n\x06_nullsB\x06\n\x04_sumB\x06\n\x04_minB\x06\n\x04_maxB\x07\n\x05_mean\"_\n\x0cNumericValue\x12\x15\n\x0bint64_value\x18\x01 \x01(\x03H\x00\x12\x17\n\rdecimal_value\x18\x02 \x01(\tH\x00\x12\x16\n\x0c\x64ouble_value\x18\x03 \x01(\x01H\x00\x42\x07\n\x05value\"Q\n\rExportRequest\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x02 \x03(\t\x12\x14\n\x07version\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_version\"#\n\x0e\x45xportResponse\x12\x11\n\tarrow_ipc\x18\x01 \x01(\x0c*@\n\x0b\x43ompression\x12\x1b\n\x17\x43OMPRESSION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43OMPRESSION_GZIP\x10\x01*6\n\x07\x42\x61\x64Rows\x12\x18\n\x14\x42\x41\x44_ROWS_UNSPECIFIED\x10\x00\x12\x11\n\rBAD_ROWS_SKIP\x10\x01*\xba\x01\n\nColumnType\x12\x1b\n\x17\x43OLUMN_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43OLUMN_TYPE_INT64\x10\x01\x12\x16\n\x12\x43OLUMN_TYPE_DOUBLE\x10\x02\x12\x17\n\x13\x43OLUMN_TYPE_BOOLEAN\x10\x03\x12\x14\n\x10\x43OLUMN_TYPE_DATE\x10\x04\x12\x19\n\x15\x43OLUMN_TYPE_TIMESTAMP\x10\x05\x12\x16\n\x12\x43OLUMN_TYPE_STRING\x10\x06*W\n\nFileFormat\x12\x1b\n\x17\x46ILE_FORMAT_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x46ILE_FORMAT_CSV\x10\x01\x12\x17\n\x13\x46ILE_FORMAT_PARQUET\x10\x02*\xe4\x01\n\x11\x41ggregateFunction\x12\"\n\x1e\x41GGREGATE_FUNCTION_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41GGREGATE_FUNCTION_COUNT\x10\x01\x12\x1c\n\x18\x41GGREGATE_FUNCTION_NULLS\x10\x02\x12\x1a\n\x16\x41GGREGATE_FUNCTION_SUM\x10\x03\x12\x1a\n\x16\x41GGREGATE_FUNCTION_MIN\x10\x04\x12\x1a\n\x16\x41GGREGATE_FUNCTION_MAX\x10\x05\x12\x1b\n\x17\x41GGREGATE_FUNCTION_MEAN\x10\x06\x32\x96\x05\n\x0cTableService\x12J\n\x0b\x43reateTable\x12\x1c.tally.v1.CreateTableRequest\x1a\x1d.tally.v1.CreateTableResponse\x12G\n\nListTables\x12\x1b.tally.v1.ListTablesRequest\x1a\x1c.tally.v1.ListTablesResponse\x12P\n\rDescribeTable\x12\x1e.tally.v1.DescribeTableRequest\x1a\x1f.tally.v1.DescribeTableResponse\x12\x44\n\tDropTable\x12\x1a.tally.v1.DropTableRequest\x1a\x1b.tally.v1.DropTableResponse\x12G\n\nListChunks\x12\x1b.tally.v1.ListChunksRequest\x1a\x1c.tally.v1.ListChunksResponse\x12J\n\x0b\x44\x65leteChunk\x12\x1c.tally.v1.DeleteChunkRequest\x1a\x1d.tally.v1.DeleteChunkResponse\x12\x46\n\tAggregate\x12\x1a.tally.v1.AggregateRequest\x1a\x1b.tally.v1.AggregateResponse0\x01\x12=\n\x06\x45xport\x12\x17.tally.v1.ExportRequest\x1a\x18.tally.v1.ExportResponse0\x01\x12=\n\x06Upload\x12\x17.tally.v1.UploadRequest\x1a\x18.tally.v1.UploadResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tally.v1.table_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CSVOPTIONS_TYPESENTRY']._loaded_options = None
+  _globals['_CSVOPTIONS_TYPESENTRY']._serialized_options = b'8\001'
+  _globals['_COMPRESSION']._serialized_start=3002
+  _globals['_COMPRESSION']._serialized_end=3066
+  _globals['_BADROWS']._serialized_start=3068
+  _globals['_BADROWS']._serialized_end=3122
+  _globals['_COLUMNTYPE']._serialized_start=3125
+  _globals['_COLUMNTYPE']._serialized_end=3311
+  _globals['_FILEFORMAT']._serialized_start=3313
+  _globals['_FILEFORMAT']._serialized_end=3400
+  _globals['_AGGREGATEFUNCTION']._serialized_start=3403
+  _globals['_AGGREGATEFUNCTION']._serialized_end=3631
   _globals['_UPLOADREQUEST']._serialized_start=43
-  _globals['_UPLOADREQUEST']._serialized_end=242
-  _globals['_UPLOADRESPONSE']._serialized_start=244
-  _globals['_UPLOADRESPONSE']._serialized_end=308
-  _globals['_TABLESERVICE']._serialized_start=310
-  _globals['_TABLESERVICE']._serialized_end=387
+  _globals['_UPLOADREQUEST']._serialized_end=336
+  _globals['_CSVOPTIONS']._serialized_start=339
+  _globals['_CSVOPTIONS']._serialized_end=648
+  _globals['_CSVOPTIONS_TYPESENTRY']._serialized_start=582
+  _globals['_CSVOPTIONS_TYPESENTRY']._serialized_end=648
+  _globals['_COLUMN']._serialized_start=650
+  _globals['_COLUMN']._serialized_end=708
+  _globals['_REJECTEDROW']._serialized_start=710
+  _globals['_REJECTEDROW']._serialized_end=753
+  _globals['_UPLOADRESPONSE']._serialized_start=756
+  _globals['_UPLOADRESPONSE']._serialized_end=970
+  _globals['_CREATETABLEREQUEST']._serialized_start=972
+  _globals['_CREATETABLEREQUEST']._serialized_end=1007
+  _globals['_CREATETABLERESPONSE']._serialized_start=1009
+  _globals['_CREATETABLERESPONSE']._serialized_end=1030
+  _globals['_LISTTABLESREQUEST']._serialized_start=1032
+  _globals['_LISTTABLESREQUEST']._serialized_end=1090
+  _globals['_LISTTABLESRESPONSE']._serialized_start=1092
+  _globals['_LISTTABLESRESPONSE']._serialized_end=1177
+  _globals['_TABLESUMMARY']._serialized_start=1180
+  _globals['_TABLESUMMARY']._serialized_end=1315
+  _globals['_DESCRIBETABLEREQUEST']._serialized_start=1317
+  _globals['_DESCRIBETABLEREQUEST']._serialized_end=1354
+  _globals['_DESCRIBETABLERESPONSE']._serialized_start=1356
+  _globals['_DESCRIBETABLERESPONSE']._serialized_end=1480
+  _globals['_TABLECOLUMN']._serialized_start=1482
+  _globals['_TABLECOLUMN']._serialized_end=1551
+  _globals['_TABLECOLUMNTYPE']._serialized_start=1553
+  _globals['_TABLECOLUMNTYPE']._serialized_end=1628
+  _globals['_DROPTABLEREQUEST']._serialized_start=1630
+  _globals['_DROPTABLEREQUEST']._serialized_end=1663
+  _globals['_DROPTABLERESPONSE']._serialized_start=1665
+  _globals['_DROPTABLERESPONSE']._serialized_end=1684
+  _globals['_LISTCHUNKSREQUEST']._serialized_start=1686
+  _globals['_LISTCHUNKSREQUEST']._serialized_end=1759
+  _globals['_LISTCHUNKSRESPONSE']._serialized_start=1761
+  _globals['_LISTCHUNKSRESPONSE']._serialized_end=1839
+  _globals['_CHUNK']._serialized_start=1841
+  _globals['_CHUNK']._serialized_end=1955
+  _globals['_DELETECHUNKREQUEST']._serialized_start=1957
+  _globals['_DELETECHUNKREQUEST']._serialized_end=2010
+  _globals['_DELETECHUNKRESPONSE']._serialized_start=2012
+  _globals['_DELETECHUNKRESPONSE']._serialized_end=2050
+  _globals['_AGGREGATEREQUEST']._serialized_start=2053
+  _globals['_AGGREGATEREQUEST']._serialized_end=2223
+  _globals['_AGGREGATERESPONSE']._serialized_start=2225
+  _globals['_AGGREGATERESPONSE']._serialized_end=2341
+  _globals['_PROGRESS']._serialized_start=2343
+  _globals['_PROGRESS']._serialized_end=2410
+  _globals['_AGGREGATERESULT']._serialized_start=2412
+  _globals['_AGGREGATERESULT']._serialized_end=2508
+  _globals['_COLUMNAGGREGATES']._serialized_start=2511
+  _globals['_COLUMNAGGREGATES']._serialized_end=2783
+  _globals['_NUMERICVALUE']._serialized_start=2785
+  _globals['_NUMERICVALUE']._serialized_end=2880
+  _globals['_EXPORTREQUEST']._serialized_start=2882
+  _globals['_EXPORTREQUEST']._serialized_end=2963
+  _globals['_EXPORTRESPONSE']._serialized_start=2965
+  _globals['_EXPORTRESPONSE']._serialized_end=3000
+  _globals['_TABLESERVICE']._serialized_start=3634
+  _globals['_TABLESERVICE']._serialized_end=4296
 # @@protoc_insertion_point(module_scope)

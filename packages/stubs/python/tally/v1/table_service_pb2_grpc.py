@@ -26,7 +26,15 @@ if _version_not_supported:
 
 
 class TableServiceStub(object):
-    """The same table that the frozen service Table serves.
+    """Tables of CSV files. The table called `default` is always there, and is the one that the frozen
+    service Table serves.
+
+    A table's name has 1 to 64 characters: letters and digits of ASCII, `_` and `-`, the first one a
+    letter or a digit; names that differ by case only are the same name. Another name is an error with
+    INVALID_ARGUMENT, and a table that does not exist one with NOT_FOUND. Each change of a table makes
+    a new version of it, counted from 0: it is the version of the Delta Lake table that other engines
+    read. Errors carry google.rpc.ErrorInfo with a stable reason, and BadRequest where a field of the
+    request is at fault.
     """
 
     def __init__(self, channel):
@@ -35,6 +43,46 @@ class TableServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.CreateTable = channel.unary_unary(
+                '/tally.v1.TableService/CreateTable',
+                request_serializer=tally_dot_v1_dot_table__service__pb2.CreateTableRequest.SerializeToString,
+                response_deserializer=tally_dot_v1_dot_table__service__pb2.CreateTableResponse.FromString,
+                _registered_method=True)
+        self.ListTables = channel.unary_unary(
+                '/tally.v1.TableService/ListTables',
+                request_serializer=tally_dot_v1_dot_table__service__pb2.ListTablesRequest.SerializeToString,
+                response_deserializer=tally_dot_v1_dot_table__service__pb2.ListTablesResponse.FromString,
+                _registered_method=True)
+        self.DescribeTable = channel.unary_unary(
+                '/tally.v1.TableService/DescribeTable',
+                request_serializer=tally_dot_v1_dot_table__service__pb2.DescribeTableRequest.SerializeToString,
+                response_deserializer=tally_dot_v1_dot_table__service__pb2.DescribeTableResponse.FromString,
+                _registered_method=True)
+        self.DropTable = channel.unary_unary(
+                '/tally.v1.TableService/DropTable',
+                request_serializer=tally_dot_v1_dot_table__service__pb2.DropTableRequest.SerializeToString,
+                response_deserializer=tally_dot_v1_dot_table__service__pb2.DropTableResponse.FromString,
+                _registered_method=True)
+        self.ListChunks = channel.unary_unary(
+                '/tally.v1.TableService/ListChunks',
+                request_serializer=tally_dot_v1_dot_table__service__pb2.ListChunksRequest.SerializeToString,
+                response_deserializer=tally_dot_v1_dot_table__service__pb2.ListChunksResponse.FromString,
+                _registered_method=True)
+        self.DeleteChunk = channel.unary_unary(
+                '/tally.v1.TableService/DeleteChunk',
+                request_serializer=tally_dot_v1_dot_table__service__pb2.DeleteChunkRequest.SerializeToString,
+                response_deserializer=tally_dot_v1_dot_table__service__pb2.DeleteChunkResponse.FromString,
+                _registered_method=True)
+        self.Aggregate = channel.unary_stream(
+                '/tally.v1.TableService/Aggregate',
+                request_serializer=tally_dot_v1_dot_table__service__pb2.AggregateRequest.SerializeToString,
+                response_deserializer=tally_dot_v1_dot_table__service__pb2.AggregateResponse.FromString,
+                _registered_method=True)
+        self.Export = channel.unary_stream(
+                '/tally.v1.TableService/Export',
+                request_serializer=tally_dot_v1_dot_table__service__pb2.ExportRequest.SerializeToString,
+                response_deserializer=tally_dot_v1_dot_table__service__pb2.ExportResponse.FromString,
+                _registered_method=True)
         self.Upload = channel.stream_unary(
                 '/tally.v1.TableService/Upload',
                 request_serializer=tally_dot_v1_dot_table__service__pb2.UploadRequest.SerializeToString,
@@ -43,11 +91,92 @@ class TableServiceStub(object):
 
 
 class TableServiceServicer(object):
-    """The same table that the frozen service Table serves.
+    """Tables of CSV files. The table called `default` is always there, and is the one that the frozen
+    service Table serves.
+
+    A table's name has 1 to 64 characters: letters and digits of ASCII, `_` and `-`, the first one a
+    letter or a digit; names that differ by case only are the same name. Another name is an error with
+    INVALID_ARGUMENT, and a table that does not exist one with NOT_FOUND. Each change of a table makes
+    a new version of it, counted from 0: it is the version of the Delta Lake table that other engines
+    read. Errors carry google.rpc.ErrorInfo with a stable reason, and BadRequest where a field of the
+    request is at fault.
     """
 
+    def CreateTable(self, request, context):
+        """Makes an empty table. Fails with ALREADY_EXISTS if there is one of that name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTables(self, request, context):
+        """Lists the tables in the order of their names, a page at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DescribeTable(self, request, context):
+        """What a table has: its columns with their types, rows, chunks and bytes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropTable(self, request, context):
+        """Removes a table with all that it has. The default table cannot be dropped.
+
+        Calls that are working with the table fail, or end as if it had come after them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListChunks(self, request, context):
+        """Lists the chunks of a table in the order of their uploads, a page at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteChunk(self, request, context):
+        """Takes a chunk out of a table: a mistaken upload. Fails with NOT_FOUND if there is none of that id.
+
+        Its files stay for queries of older versions, until another engine's VACUUM removes them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Aggregate(self, request, context):
+        """Counts, sums, and finds the least, the greatest and the mean of columns, in one pass of each.
+
+        A call that takes long tells how far it is; the last message of the stream is the result. It
+        sees the table as of one version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Export(self, request, context):
+        """Streams columns of a table as an Arrow IPC stream, which pandas, polars, DuckDB and Arrow's own
+        libraries read.
+
+        The bytes of all messages, one after the other, are the stream: a schema, record batches in the
+        order of the uploads, an end. It sees the table as of one version, also if chunks are deleted
+        meanwhile. The type of a column is int64, float64, bool, date32, timestamp[us, UTC] or utf8; one
+        that has several types in that version, or no value, is utf8, with the values as they are in the
+        CSV files. All may be null, and are where a chunk lacks the column. A call that fails has no end.
+
+        No more of a table is read than the client takes. One that takes it slowly can be ended while
+        others wait, with RESOURCE_EXHAUSTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Upload(self, request_iterator, context):
-        """Adds one CSV file of any size to the table, sent in pieces.
+        """Adds one CSV file of any size to a table, sent in pieces.
 
         The answer comes when the client has ended its side of the stream, and is the one that
         /Table/Upload gives for the same bytes. A reply without an error means that the chunk is on
@@ -67,6 +196,46 @@ class TableServiceServicer(object):
 
 def add_TableServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'CreateTable': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateTable,
+                    request_deserializer=tally_dot_v1_dot_table__service__pb2.CreateTableRequest.FromString,
+                    response_serializer=tally_dot_v1_dot_table__service__pb2.CreateTableResponse.SerializeToString,
+            ),
+            'ListTables': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTables,
+                    request_deserializer=tally_dot_v1_dot_table__service__pb2.ListTablesRequest.FromString,
+                    response_serializer=tally_dot_v1_dot_table__service__pb2.ListTablesResponse.SerializeToString,
+            ),
+            'DescribeTable': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeTable,
+                    request_deserializer=tally_dot_v1_dot_table__service__pb2.DescribeTableRequest.FromString,
+                    response_serializer=tally_dot_v1_dot_table__service__pb2.DescribeTableResponse.SerializeToString,
+            ),
+            'DropTable': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropTable,
+                    request_deserializer=tally_dot_v1_dot_table__service__pb2.DropTableRequest.FromString,
+                    response_serializer=tally_dot_v1_dot_table__service__pb2.DropTableResponse.SerializeToString,
+            ),
+            'ListChunks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChunks,
+                    request_deserializer=tally_dot_v1_dot_table__service__pb2.ListChunksRequest.FromString,
+                    response_serializer=tally_dot_v1_dot_table__service__pb2.ListChunksResponse.SerializeToString,
+            ),
+            'DeleteChunk': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteChunk,
+                    request_deserializer=tally_dot_v1_dot_table__service__pb2.DeleteChunkRequest.FromString,
+                    response_serializer=tally_dot_v1_dot_table__service__pb2.DeleteChunkResponse.SerializeToString,
+            ),
+            'Aggregate': grpc.unary_stream_rpc_method_handler(
+                    servicer.Aggregate,
+                    request_deserializer=tally_dot_v1_dot_table__service__pb2.AggregateRequest.FromString,
+                    response_serializer=tally_dot_v1_dot_table__service__pb2.AggregateResponse.SerializeToString,
+            ),
+            'Export': grpc.unary_stream_rpc_method_handler(
+                    servicer.Export,
+                    request_deserializer=tally_dot_v1_dot_table__service__pb2.ExportRequest.FromString,
+                    response_serializer=tally_dot_v1_dot_table__service__pb2.ExportResponse.SerializeToString,
+            ),
             'Upload': grpc.stream_unary_rpc_method_handler(
                     servicer.Upload,
                     request_deserializer=tally_dot_v1_dot_table__service__pb2.UploadRequest.FromString,
@@ -81,8 +250,232 @@ def add_TableServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TableService(object):
-    """The same table that the frozen service Table serves.
+    """Tables of CSV files. The table called `default` is always there, and is the one that the frozen
+    service Table serves.
+
+    A table's name has 1 to 64 characters: letters and digits of ASCII, `_` and `-`, the first one a
+    letter or a digit; names that differ by case only are the same name. Another name is an error with
+    INVALID_ARGUMENT, and a table that does not exist one with NOT_FOUND. Each change of a table makes
+    a new version of it, counted from 0: it is the version of the Delta Lake table that other engines
+    read. Errors carry google.rpc.ErrorInfo with a stable reason, and BadRequest where a field of the
+    request is at fault.
     """
+
+    @staticmethod
+    def CreateTable(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tally.v1.TableService/CreateTable',
+            tally_dot_v1_dot_table__service__pb2.CreateTableRequest.SerializeToString,
+            tally_dot_v1_dot_table__service__pb2.CreateTableResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTables(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tally.v1.TableService/ListTables',
+            tally_dot_v1_dot_table__service__pb2.ListTablesRequest.SerializeToString,
+            tally_dot_v1_dot_table__service__pb2.ListTablesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeTable(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tally.v1.TableService/DescribeTable',
+            tally_dot_v1_dot_table__service__pb2.DescribeTableRequest.SerializeToString,
+            tally_dot_v1_dot_table__service__pb2.DescribeTableResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropTable(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tally.v1.TableService/DropTable',
+            tally_dot_v1_dot_table__service__pb2.DropTableRequest.SerializeToString,
+            tally_dot_v1_dot_table__service__pb2.DropTableResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChunks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tally.v1.TableService/ListChunks',
+            tally_dot_v1_dot_table__service__pb2.ListChunksRequest.SerializeToString,
+            tally_dot_v1_dot_table__service__pb2.ListChunksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteChunk(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tally.v1.TableService/DeleteChunk',
+            tally_dot_v1_dot_table__service__pb2.DeleteChunkRequest.SerializeToString,
+            tally_dot_v1_dot_table__service__pb2.DeleteChunkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Aggregate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tally.v1.TableService/Aggregate',
+            tally_dot_v1_dot_table__service__pb2.AggregateRequest.SerializeToString,
+            tally_dot_v1_dot_table__service__pb2.AggregateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Export(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tally.v1.TableService/Export',
+            tally_dot_v1_dot_table__service__pb2.ExportRequest.SerializeToString,
+            tally_dot_v1_dot_table__service__pb2.ExportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def Upload(request_iterator,

@@ -649,7 +649,10 @@ export interface NumericValue {
 export interface ExportRequest {
   /** The table's name; empty: the default table. */
   table: string;
-  /** The columns' names; none: all. */
+  /**
+   * The columns' names, up to 1,000, each once. None: all that have a value in the version, in the
+   * order of DescribeTable. Fails with NOT_FOUND if the version has no such column.
+   */
   columns: string[];
   /** The version of the table to look at; absent: the latest. */
   version?: bigint | undefined;
@@ -657,7 +660,7 @@ export interface ExportRequest {
 
 /** A piece of an Arrow IPC stream. */
 export interface ExportResponse {
-  /** The next bytes of the stream. */
+  /** The next bytes of the stream, 256 KiB at most. */
   arrowIpc: Uint8Array;
 }
 
@@ -4063,9 +4066,13 @@ export const TableServiceDefinition = {
      * libraries read.
      *
      * The bytes of all messages, one after the other, are the stream: a schema, record batches in the
-     * order of the uploads, an end. It sees the table as of one version. The type of a column is int64,
-     * float64, bool, date32, timestamp[us, UTC] or utf8; one that has several types is utf8, with
-     * the values as they are in the CSV files.
+     * order of the uploads, an end. It sees the table as of one version, also if chunks are deleted
+     * meanwhile. The type of a column is int64, float64, bool, date32, timestamp[us, UTC] or utf8; one
+     * that has several types in that version, or no value, is utf8, with the values as they are in the
+     * CSV files. All may be null, and are where a chunk lacks the column. A call that fails has no end.
+     *
+     * No more of a table is read than the client takes. One that takes it slowly can be ended while
+     * others wait, with RESOURCE_EXHAUSTED.
      */
     export: {
       name: "Export",
@@ -4151,9 +4158,13 @@ export interface TableServiceImplementation<CallContextExt = {}> {
    * libraries read.
    *
    * The bytes of all messages, one after the other, are the stream: a schema, record batches in the
-   * order of the uploads, an end. It sees the table as of one version. The type of a column is int64,
-   * float64, bool, date32, timestamp[us, UTC] or utf8; one that has several types is utf8, with
-   * the values as they are in the CSV files.
+   * order of the uploads, an end. It sees the table as of one version, also if chunks are deleted
+   * meanwhile. The type of a column is int64, float64, bool, date32, timestamp[us, UTC] or utf8; one
+   * that has several types in that version, or no value, is utf8, with the values as they are in the
+   * CSV files. All may be null, and are where a chunk lacks the column. A call that fails has no end.
+   *
+   * No more of a table is read than the client takes. One that takes it slowly can be ended while
+   * others wait, with RESOURCE_EXHAUSTED.
    */
   export(
     request: ExportRequest,
@@ -4230,9 +4241,13 @@ export interface TableServiceClient<CallOptionsExt = {}> {
    * libraries read.
    *
    * The bytes of all messages, one after the other, are the stream: a schema, record batches in the
-   * order of the uploads, an end. It sees the table as of one version. The type of a column is int64,
-   * float64, bool, date32, timestamp[us, UTC] or utf8; one that has several types is utf8, with
-   * the values as they are in the CSV files.
+   * order of the uploads, an end. It sees the table as of one version, also if chunks are deleted
+   * meanwhile. The type of a column is int64, float64, bool, date32, timestamp[us, UTC] or utf8; one
+   * that has several types in that version, or no value, is utf8, with the values as they are in the
+   * CSV files. All may be null, and are where a chunk lacks the column. A call that fails has no end.
+   *
+   * No more of a table is read than the client takes. One that takes it slowly can be ended while
+   * others wait, with RESOURCE_EXHAUSTED.
    */
   export(request: DeepPartial<ExportRequest>, options?: CallOptions & CallOptionsExt): AsyncIterable<ExportResponse>;
   /**
