@@ -89,7 +89,7 @@ describe('a stream that says the size of its file', () => {
     { where: 'nowhere', parts: [{ csvData: csv, csvBytesTotalFollows: false }] },
   ])('is kept: $where', async ({ parts }) => {
     const reply = await shared.connection.streamed.upload(messages(...parts));
-    expect(reply).toEqual({ error: '', rows: 1n, csvBytes: 7n });
+    expect(reply).toMatchObject({ error: '', rows: 1n, csvBytes: 7n });
   });
 
   test.each([
