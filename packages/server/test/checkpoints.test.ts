@@ -30,8 +30,6 @@ import { commitPath, duckDb, quoted, tableFolders } from './table-files.js';
 
 const tables = checkpointedTables();
 
-const preload = new URL('./stop-at-checkpoint.mjs', import.meta.url).href;
-
 describe('the log', () => {
   test('has the last two checkpoints, and the commits from the first of them on', async () => {
     const names = tables.commits.slice(100).map((_, i) => commitName(100 + i));
@@ -142,39 +140,6 @@ test('an index into which a checkpoint was not taken as a whole is made anew', (
     });
     expect(await problemsOf(dataDir)).toEqual([]);
   }));
-
-describe('a kill while a checkpoint is made leaves a table that is well', () => {
-  test.each([
-    { at: checkpointName(200), when: 'before' },
-    { at: checkpointName(200), when: 'after' },
-    { at: '_last_checkpoint', when: 'before', grows: true },
-    { at: '_last_checkpoint', when: 'after' },
-    { at: commitName(0), when: 'after' },
-    { at: commitName(57), when: 'after', grows: true },
-    { at: commitName(99), when: 'after' },
-  ])('$when $at', ({ at, when, grows = false }) =>
-    withCopy(tables.before, async (dataDir) => {
-      const env = { NODE_OPTIONS: `--import ${preload}`, STEP_AT: at, STEP_WHEN: when };
-      await withProcess({ dataDir, env }, async (server, { streamed }) => {
-        await uploadRow(streamed, 201).catch(() => {});
-        await eventually(async () => server.process.signalCode === 'SIGKILL');
-      });
-      await rm(path.join(dataDir, 'tmp'), { recursive: true });
-      expect(await problemsOf(dataDir)).toEqual([]);
-      await removeIndex(dataDir);
-      await withServer({ dataDir }, async (_server, { streamed, table }) => {
-        await uploadRow(streamed, 201);
-        const { summary } = await streamed.describeTable({});
-        expect(summary).toMatchObject({ version: 200n, chunks: 191n });
-        expect(await sumOf(table, 'x')).toBe(19_110n + 201n - 321n);
-        if (!grows) return;
-        await uploadRows(streamed, 202, 301);
-        await untilLast(dataDir, 300);
-      });
-      expect(await problemsOf(dataDir)).toEqual([]);
-    }),
-  );
-});
 
 test('a table without checkpoints, as earlier versions have left it, gets one', () =>
   withCopy(tables.before, async (dataDir) => {

@@ -14,7 +14,7 @@ const [, ...sections] = unwrapped(await read('docs/guarantees.md')).split(/(?=##
 const page = sections.join('');
 
 /** Names of test files, each with the titles that are quoted after it. */
-const named = [...page.matchAll(/`([a-z]+)\/([a-z/-]+\.test\.ts)`((?:,? "[^"]+")*)/g)].map(
+const named = [...page.matchAll(/`([a-z]+)\/([a-z/.-]+\.test\.ts)`((?:,? "[^"]+")*)/g)].map(
   ([, inPackage, file, titles = '']) => ({
     file: `packages/${inPackage}/test/${file}`,
     titles: [...titles.matchAll(/"([^"]+)"/g)].map(([, title = '']) => title),
@@ -36,7 +36,7 @@ it('every promise names a test', () => {
   const [promises = ''] = page.split('## What is not promised');
   const sentences = promises.split(/ - (?=[A-Z`])/).slice(1);
   expect(sentences.length).toBeGreaterThan(30);
-  for (const sentence of sentences) expect(sentence).toMatch(/\(`[a-z/-]+\.test\.ts` "/);
+  for (const sentence of sentences) expect(sentence).toMatch(/\(`[a-z/.-]+\.test\.ts` "/);
 });
 
 it('every script on the page is in its package', async () => {
