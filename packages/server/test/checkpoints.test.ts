@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { emptyIndexState, openChunkIndex } from '../src/tables/chunk-index.js';
+import { openChunkIndex } from '../src/tables/chunk-index.js';
+import { emptyIndexState } from '../src/tables/index-state.js';
 import {
   asOf,
   checkpointedTables,
@@ -29,6 +30,8 @@ import { commitPath, duckDb, quoted, tableFolders } from './table-files.js';
 // Every 100 commits a checkpoint takes the place of older commits, and nothing is missed.
 
 const tables = checkpointedTables();
+
+const preload = new URL('./stop-at-checkpoint.mjs', import.meta.url).href;
 
 describe('the log', () => {
   test('has the last two checkpoints, and the commits from the first of them on', async () => {

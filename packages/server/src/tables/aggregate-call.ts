@@ -10,9 +10,9 @@ import {
 import { type CallContext, Status } from 'nice-grpc';
 import { badRequest, failure } from '../rpc/rich-errors.js';
 import type { ColumnAggregate } from './aggregate.js';
-import type { ColumnEntry } from './chunk-index.js';
 import { aggregateColumn } from './column-aggregate.js';
 import { columnNotFound, columnsMax, existingTable, quoted, versionOf } from './existing-table.js';
+import type { ColumnEntry } from './index-entry.js';
 import type { Table, Tables } from './tables.js';
 
 /** How often a call tells how far it is. */

@@ -3,16 +3,7 @@ import path from 'node:path';
 import { Mutex } from 'async-mutex';
 import { StoppedError } from '../lmdb-failure.js';
 import { findCheckpoints } from './checkpoint-list.js';
-import {
-  type ChunkIndex,
-  type ChunkSummary,
-  type ColumnEntry,
-  emptyIndexState,
-  type IndexState,
-  type KeptUpload,
-  stateAfter,
-  type TableSize,
-} from './chunk-index.js';
+import type { ChunkIndex, ChunkSummary, KeptUpload, TableSize } from './chunk-index.js';
 import type {
   CommittedEntry,
   DeltaLog,
@@ -22,6 +13,8 @@ import type {
   UploadRetry,
 } from './delta-log.js';
 import { indexCheckpoint, type ReadRanges } from './index-checkpoint.js';
+import type { ColumnEntry } from './index-entry.js';
+import { emptyIndexState, type IndexState, stateAfter } from './index-state.js';
 import { lastCheckpointFault, lastCheckpointFile } from './last-checkpoint.js';
 import { ForeignLogError, UncertainCommitError } from './log-errors.js';
 import type { ColumnRange } from './parquet-file.js';

@@ -1,14 +1,23 @@
-import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { ColumnType } from '@tally/kernels';
 import { open } from 'lmdb';
-import { LRUCache } from 'lru-cache';
 import { ignoreFailedCommit, transactionsOf } from '../lmdb-failure.js';
 import { lmdbDataFile, lmdbFault, makeLmdbFiles } from '../lmdb-file.js';
 import { type KeyLimits, openRememberedKeys } from '../remembered-keys.js';
-import type { CommittedEntry, FileChecksums, RemovedChunk, UploadRetry } from './delta-log.js';
+import type { ColumnCache } from './column-cache.js';
+import type { FileChecksums, RemovedChunk, UploadRetry } from './delta-log.js';
+import {
+  type ColumnEntry,
+  entryOf,
+  keyOf,
+  type RemovedStoredEntry,
+  type StoredEntry,
+  storedEntry,
+  typeOf,
+} from './index-entry.js';
+import type { IndexState } from './index-state.js';
 import type { ColumnRange } from './parquet-file.js';
-import type { ChunkColumn, TableField } from './schema.js';
+import type { ChunkColumn } from './schema.js';
 
 /** A chunk of the table, as it is put into the index. */
 export interface IndexedChunk {
@@ -27,23 +36,6 @@ export interface IndexedChunk {
   readonly columns: readonly ChunkColumn[];
   /** By field: where the values of a column of integers are in the Parquet file. */
   readonly ranges: ReadonlyMap<string, readonly ColumnRange[]>;
-}
-
-/** A column of one chunk: all that a sum of it needs to know. */
-export interface ColumnEntry {
-  readonly chunkId: string;
-  /** Counts from 1 in the order of the uploads. */
-  readonly chunkNumber: number;
-  readonly csvBytes: number;
-  /** The column's place in the CSV header, and how many columns that has. */
-  readonly place: number;
-  readonly columns: number;
-  /** The column's type in this chunk, null if it has no value there. */
-  readonly type: ColumnType | null;
-  /** The column's name in the Parquet file. */
-  readonly field: string | null;
-  /** Where the values are in the Parquet file; undefined if only its footer says. */
-  readonly ranges: readonly ColumnRange[] | undefined;
 }
 
 /** What was kept of an upload that had an idempotency key. */
@@ -75,58 +67,6 @@ export interface ChunkSummary {
 /** A chunk that is taken out of the table, and the version that does not have it any more. */
 export interface RemovedEntry extends RemovedChunk {
   readonly version: number;
-}
-
-/** How far the index has taken in the table's log, and what the log says of the table. */
-export interface IndexState {
-  readonly tableId: string | undefined;
-  /** The version of the log's first commit that is not in the index. */
-  readonly nextVersion: number;
-  /** The digest of the last commit that is in the index. */
-  readonly lastDigest: string | undefined;
-  /** Chunks that were ever added, and those of them that were removed. */
-  readonly chunks: number;
-  readonly removedChunks: number;
-  readonly fields: readonly TableField[];
-  /** Of all chunks that are there. */
-  readonly rows: number;
-  readonly csvBytes: number;
-  readonly parquetBytes: number;
-}
-
-/** The state of an index that has taken in nothing. */
-export const emptyIndexState: IndexState = {
-  tableId: undefined,
-  nextVersion: 0,
-  lastDigest: undefined,
-  chunks: 0,
-  removedChunks: 0,
-  fields: [],
-  rows: 0,
-  csvBytes: 0,
-  parquetBytes: 0,
-};
-
-/** The state after an entry of the log. */
-export function stateAfter(
-  before: IndexState,
-  { version, digest, tableId, fields, chunks, removed }: CommittedEntry,
-): IndexState {
-  type Size = Pick<RemovedChunk, 'rows' | 'csvBytes' | 'parquetBytes'>;
-  const sum = (of: (chunk: Size) => number) =>
-    chunks.reduce((sum, chunk) => sum + of(chunk), 0) -
-    removed.reduce((sum, chunk) => sum + of(chunk), 0);
-  return {
-    tableId: tableId ?? before.tableId,
-    nextVersion: version + 1,
-    lastDigest: digest,
-    chunks: before.chunks + chunks.length,
-    removedChunks: before.removedChunks + removed.length,
-    fields: fields ?? before.fields,
-    rows: before.rows + sum(({ rows }) => rows),
-    csvBytes: before.csvBytes + sum(({ csvBytes }) => csvBytes),
-    parquetBytes: before.parquetBytes + sum(({ parquetBytes }) => parquetBytes),
-  };
 }
 
 /**
@@ -409,58 +349,6 @@ async function removeDamagedFile(file: string): Promise<void> {
 
 const entriesPerTurn = 4096;
 
-interface CachedColumn {
-  /** The chunks that were looked at. */
-  readonly chunks: number;
-  readonly entries: readonly ColumnEntry[];
-}
-
-/** Columns that were asked for last, of all tables. */
-export interface ColumnCache {
-  /** A cache for a table that has been opened: it has nothing of any other. */
-  forTable(): {
-    get(column: string): CachedColumn | undefined;
-    set(column: string, cached: CachedColumn): void;
-    clear(): void;
-  };
-}
-
-/** Keeps columns of at most `entriesMax` entries in all; undefined for none. */
-export function createColumnCache(entriesMax: number): ColumnCache | undefined {
-  if (entriesMax === 0) return undefined;
-  const columns = new LRUCache<string, CachedColumn>({
-    maxSize: entriesMax,
-    // A column of many row groups counts as several.
-    sizeCalculation: ({ entries }) =>
-      entries.reduce((sum, { ranges }) => sum + Math.max(1, ranges?.length ?? 1), 1),
-  });
-  let tables = 0;
-  return {
-    forTable() {
-      let table = ++tables;
-      return {
-        get: (column) => columns.get(`${table} ${column}`),
-        set: (column, cached) => columns.set(`${table} ${column}`, cached),
-        // What is left goes as it is not used.
-        clear() {
-          table = ++tables;
-        },
-      };
-    },
-  };
-}
-
-/** An LMDB key has at most 1,978 bytes, a column's name up to 64 KiB: so its hash is the key. */
-export function keyOf(column: string, chunkNumber: number): Buffer {
-  const key = Buffer.alloc(hashBytes + numberBytes);
-  createHash('sha256').update(column).digest().copy(key);
-  key.writeUIntBE(chunkNumber, hashBytes, numberBytes);
-  return key;
-}
-
-const hashBytes = 32;
-const numberBytes = 6;
-
 type StoredUpload = readonly [chunkNumber: number, crc32c: number];
 
 /** A chunk as it is in LMDB. */
@@ -472,48 +360,3 @@ export type StoredSummary = readonly [
   version: number,
   removedVersion?: number,
 ];
-
-/** An entry of a chunk that was removed. */
-export type RemovedStoredEntry = readonly [removedVersion: number, entry: StoredEntry];
-
-/** An entry as it is in LMDB. */
-export type StoredEntry = readonly [
-  chunkId: string,
-  csvBytes: number,
-  place: number,
-  columns: number,
-  type: ColumnType | null,
-  field: string | null,
-  /** From, bytes and values of each range. */
-  ranges: readonly number[] | null,
-];
-
-export function storedEntry(
-  { id, csvBytes, columns, ranges }: Pick<IndexedChunk, 'id' | 'csvBytes' | 'columns' | 'ranges'>,
-  place: number,
-  { field }: ChunkColumn,
-): StoredEntry {
-  const known = field === null ? undefined : ranges.get(field.field);
-  const flat = known?.flatMap(({ from, bytes, values }) => [from, bytes, values]) ?? null;
-  return [id, csvBytes, place, columns.length, field?.type ?? null, field?.field ?? null, flat];
-}
-
-const typeOf = ([, , , , type]: StoredEntry) => type;
-
-/** With the strings of the entry before it, if they are the same: each is its own otherwise. */
-function entryOf(key: Buffer, stored: StoredEntry, before: ColumnEntry | undefined): ColumnEntry {
-  const [chunkId, csvBytes, place, columns, storedType, storedField, flat] = stored;
-  const chunkNumber = key.readUIntBE(hashBytes, numberBytes);
-  const type = storedType === before?.type ? before.type : storedType;
-  const field = storedField === before?.field ? before.field : storedField;
-  const ranges = flat === null ? undefined : rangesOf(flat);
-  return { chunkId, chunkNumber, csvBytes, place, columns, type, field, ranges };
-}
-
-function rangesOf(flat: readonly number[]): ColumnRange[] {
-  // Made in its size: an array that grows has room for 17 from the start, in each entry.
-  return Array.from({ length: Math.floor(flat.length / 3) }, (_, i) => {
-    const [from = 0, bytes = 0, values = 0] = flat.slice(3 * i, 3 * i + 3);
-    return { from, bytes, values };
-  });
-}

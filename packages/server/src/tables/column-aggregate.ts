@@ -5,7 +5,6 @@ import {
   mergeFiles,
   noAggregate,
 } from './aggregate.js';
-import type { ColumnEntry } from './chunk-index.js';
 import {
   type FilesContext,
   type Format,
@@ -14,6 +13,7 @@ import {
   readParts,
 } from './column-files.js';
 import type { ChunkLimits } from './csv-faults.js';
+import type { ColumnEntry } from './index-entry.js';
 import type { TablePool } from './pool.js';
 
 /** What an aggregate needs of its table. */

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import type { Catalog } from './catalog.js';
-import type { ColumnEntry } from './chunk-index.js';
 import type { FileFault } from './file-fault.js';
 import type { TableFolders } from './files.js';
+import type { ColumnEntry } from './index-entry.js';
 import { createStop, type Stop, setStop, stoppedBy } from './stop.js';
 import type { ColumnFile } from './worker.js';
 

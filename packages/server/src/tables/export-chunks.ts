@@ -1,7 +1,8 @@
 import path from 'node:path';
-import type { ChunkSummary, ColumnEntry } from './chunk-index.js';
+import type { ChunkSummary } from './chunk-index.js';
 import type { ChunkPosition, ColumnSource, ExportChunk, ExportedPart } from './export.js';
 import type { ExportedColumn } from './export-columns.js';
+import type { ColumnEntry } from './index-entry.js';
 import type { Table } from './tables.js';
 
 /** What is still to be exported: some chunks of the table are known, others come. */

@@ -1,7 +1,7 @@
 import { badRequest } from '../rpc/rich-errors.js';
 import type { ArrowColumn } from './arrow-ipc.js';
-import type { ColumnEntry } from './chunk-index.js';
 import { columnNotFound, columnsMax, quoted } from './existing-table.js';
+import type { ColumnEntry } from './index-entry.js';
 import type { Table } from './tables.js';
 
 /** Throws INVALID_ARGUMENT for columns that are too many, or named twice. */

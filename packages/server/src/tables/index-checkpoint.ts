@@ -1,8 +1,9 @@
 import { CheckpointFault } from './checkpoint-file.js';
 import { checkpointFile, findCheckpoints } from './checkpoint-list.js';
-import { type ChunkIndex, emptyIndexState, type IndexState, stateAfter } from './chunk-index.js';
+import type { ChunkIndex } from './chunk-index.js';
 import type { DeltaLog } from './delta-log.js';
 import { type HeldEntry, heldEntries } from './held-entries.js';
+import { emptyIndexState, type IndexState, stateAfter } from './index-state.js';
 import { damagedCheckpoint } from './log-errors.js';
 import type { ColumnRange } from './parquet-file.js';
 

@@ -3,7 +3,8 @@ import { Mutex } from 'async-mutex';
 import type { Config } from '../config.js';
 import { openCatalog } from './catalog.js';
 import { createCheckpoints } from './checkpoints.js';
-import { type ColumnCache, createColumnCache, openChunkIndex } from './chunk-index.js';
+import { openChunkIndex } from './chunk-index.js';
+import { type ColumnCache, createColumnCache } from './column-cache.js';
 import type { SumContext } from './column-sum.js';
 import { openDeltaLog } from './delta-log.js';
 import {

@@ -1,10 +1,5 @@
-import {
-  emptyIndexState,
-  type IndexState,
-  keyOf,
-  stateAfter,
-  storedEntry,
-} from '../tables/chunk-index.js';
+import { keyOf, storedEntry } from '../tables/index-entry.js';
+import { emptyIndexState, type IndexState, stateAfter } from '../tables/index-state.js';
 import type { ColumnRange } from '../tables/parquet-file.js';
 import { createFingerprint, sameFingerprint } from './fingerprint.js';
 import type { IndexWalk } from './lmdb-child.js';

@@ -1,11 +1,8 @@
 import { open, type RootDatabase } from 'lmdb';
-import type {
-  IndexState,
-  RemovedStoredEntry,
-  StoredEntry,
-  StoredSummary,
-} from '../tables/chunk-index.js';
+import type { StoredSummary } from '../tables/chunk-index.js';
 import type { FileChecksums } from '../tables/delta-log.js';
+import type { RemovedStoredEntry, StoredEntry } from '../tables/index-entry.js';
+import type { IndexState } from '../tables/index-state.js';
 import { createFingerprint, type FingerprintValue } from './fingerprint.js';
 
 // Runs in a process of its own: a damaged LMDB file can end the process that maps it.
