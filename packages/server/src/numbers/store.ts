@@ -68,6 +68,12 @@ export interface Page {
 const keyBytes = (key: string) => Buffer.from(key, 'utf8');
 const totalKey = keyBytes('total');
 
+/**
+ * For each page that is not in memory the system would read 128 KiB: of 10,000,000 numbers within
+ * 512 MB, 400 in place of 30,000 were read in a second. lmdb's types lack the option.
+ */
+const noReadAhead = { noReadAhead: true };
+
 /** LMDB takes no longer ones, so there are none. */
 const storedKeyBytesMax = 1978;
 
@@ -116,6 +122,7 @@ export async function openNumberStore({
     // With it, a promise means visible; without, flushed.
     overlappingSync: false,
     noSync: durability !== 'fsync',
+    ...noReadAhead,
   });
   const values = environment.openDB<Buffer, Buffer>('values', {
     keyEncoding: 'binary',
