@@ -16,6 +16,7 @@ import { batches } from './sections/batches.js';
 import { cache } from './sections/cache.js';
 import { columnSums } from './sections/column-sums.js';
 import { firstRequests } from './sections/first-requests.js';
+import { largeStream } from './sections/large-stream.js';
 import { manyChunks } from './sections/many-chunks.js';
 import { memory } from './sections/memory.js';
 import { overload } from './sections/overload.js';
@@ -37,6 +38,7 @@ const sections: Readonly<Record<SectionName, (run: BenchRun) => Promise<SectionR
   'many-chunks': manyChunks,
   upload,
   stream,
+  'large-stream': largeStream,
   memory,
   overload,
   baseline,

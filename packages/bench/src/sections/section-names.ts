@@ -12,6 +12,7 @@ export const sectionNames = [
   'many-chunks',
   'upload',
   'stream',
+  'large-stream',
   'memory',
   'overload',
   'baseline',
