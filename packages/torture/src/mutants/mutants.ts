@@ -157,9 +157,8 @@ export const mutants: readonly Mutant[] = [
     file: server('tables/ingest.ts'),
     edits: [
       [
-        'committed = await catalog.commit(id, { ...chunk, csvCrc32c: spooled.crc32c }, retry);',
-        'committed = true;\n' +
-          '      void catalog.commit(id, { ...chunk, csvCrc32c: spooled.crc32c }, retry);',
+        'committed = await catalog.commit(id, complete, ',
+        'committed = true;\n      void catalog.commit(id, complete, ',
       ],
     ],
     noticedBy: kills,
@@ -291,9 +290,9 @@ export const mutants: readonly Mutant[] = [
     file: server('numbers/store.ts'),
     edits: [
       [
-        '    if (record !== undefined) remembered.put(idempotencyKey, record, Date.now());\n',
-        '    const put = () => record && remembered.put(idempotencyKey, record, Date.now());\n' +
-          '    setImmediate(() => void environment.transaction(put));\n',
+        '      remembered.put(idempotencyKey, record, Date.now(), weightOf(record));\n',
+        '      const put = () => remembered.put(idempotencyKey, record, Date.now(), weightOf(record));\n' +
+          '      setImmediate(() => void environment.transaction(put));\n',
       ],
     ],
     noticedBy: tests('server', 'set-retries.test.ts', 'a set'),
@@ -303,8 +302,12 @@ export const mutants: readonly Mutant[] = [
     file: server('tables/ingest.ts'),
     edits: [
       ['      signal.throwIfAborted();\n      const before', '      const before'],
+      ['      signal.throwIfAborted();\n      kept', '      kept'],
       ['      signal.throwIfAborted();\n      if (', '      if ('],
-      ['  const { signal } = call;\n', '  const { signal } = new AbortController();\n'],
+      [
+        '  const { signal, form } = call;\n',
+        '  const { form } = call;\n  const { signal } = new AbortController();\n',
+      ],
     ],
     noticedBy: tests(
       'server',
@@ -320,8 +323,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'tmp not emptied at the start',
-    file: server('tables/files.ts'),
-    edits: [['  await emptySpool(folders.spool);\n', '']],
+    file: server('tables/tables.ts'),
+    edits: [['  await emptySpool(spoolFolder(dataDir));\n', '']],
     noticedBy: kills,
   },
   {
