@@ -230,6 +230,39 @@ export const mutants: readonly Mutant[] = [
     noticedBy: tests('server', 'aggregate-call.test.ts', 'of a version are those of its chunks'),
   },
   {
+    name: 'an export of the latest version',
+    file: server('tables/export-call.ts'),
+    edits: [['versionOf(table, request.version)', 'versionOf(table, undefined)']],
+    noticedBy: tests('server', 'export.test.ts', 'sees the table as of a version'),
+  },
+  {
+    name: 'rejected rows kept',
+    file: server('tables/normalise.ts'),
+    edits: [['      writer.dropRow();\n', '']],
+    noticedBy: tests('server', 'csv-options.test.ts', 'does not take'),
+  },
+  {
+    name: 'the last checkpoint but one removed',
+    file: server('tables/make-checkpoint.ts'),
+    edits: [['found < version) await rm', 'found <= version) await rm']],
+    noticedBy: tests('server', 'checkpoints.test.ts', 'has the last two checkpoints'),
+  },
+  {
+    name: 'a checkpoint without the last commits',
+    file: server('tables/make-checkpoint.ts'),
+    edits: [
+      [
+        'await writeCheckpoint(spooled, log, base, version, sync)',
+        'await writeCheckpoint(spooled, log, base, version - 1, sync)',
+      ],
+    ],
+    noticedBy: tests(
+      'server',
+      'checkpoints.test.ts',
+      'a checkpoint holds what its commits come to',
+    ),
+  },
+  {
     name: 'a batch done as far as it goes',
     file: server('numbers/operations.ts'),
     edits: [
