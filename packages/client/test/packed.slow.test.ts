@@ -14,8 +14,8 @@ const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'
 async function installed(): Promise<string> {
   const folder = await temporaryFolder({ 'package.json': '{ "type": "module", "private": true }' });
   for (const name of ['stubs', 'kernels', 'server', 'client']) {
-    const pack = ['--dir', path.join(root, 'packages', name), 'pack', '--pack-destination', folder];
-    await run(process.execPath, [path.join(root, 'scripts/pnpm.mjs'), ...pack]);
+    const cwd = path.join(root, 'packages', name);
+    await run('npm', ['pack', '--pack-destination', folder, '--loglevel=error'], { cwd });
   }
   const tarballs = (await readdir(folder)).filter((name) => name.endsWith('.tgz'));
   const paths = tarballs.map((name) => `./${name}`);
