@@ -34,5 +34,17 @@ export function callFailure(error: unknown, address: string): unknown {
       { cause: error },
     );
   }
-  return new CommandError(`${code}: ${details}`, exitCodes.serviceError, { cause: error });
+  const hint = hints[error.reason ?? ''];
+  return new CommandError(
+    `${code}: ${details}${hint === undefined ? '' : ` (${hint})`}`,
+    exitCodes.serviceError,
+    { cause: error },
+  );
 }
+
+/** Which commands make the calls that the server's sentence names, by the error's reason. */
+const hints: Readonly<Record<string, string>> = {
+  TABLE_NOT_FOUND: 'tally tables create, tally tables',
+  COLUMN_NOT_FOUND: 'tally describe',
+  CHUNK_NOT_FOUND: 'tally chunks',
+};

@@ -25,8 +25,8 @@ const program = new Command('tally')
 Exit codes: 0 right, 1 the service reported an error or verify found a problem,
 2 wrong usage, 3 the server cannot be reached.
 
-With --json, integers of data (values, sums, totals, bounds) are strings, because JSON readers round large
-numbers; counts, sizes and versions are numbers.
+With --json, integers of data (values, sums, totals, bounds) are strings,
+because JSON readers round large numbers; counts, sizes and versions are numbers.
 
 Example:
   tally serve &

@@ -174,7 +174,9 @@ describe('tables', () => {
     expect(await run('tables', 'drop', 'shop', '--yes')).toBe(
       'Dropped the table shop, 3 rows in 2 chunks.\n',
     );
-    expect(await refused(1, 'describe', 'shop')).toMatch(/^NOT_FOUND: .*"shop"/);
+    expect(await refused(1, 'describe', 'shop')).toMatch(
+      /^NOT_FOUND: .*"shop".*\(tally tables create, tally tables\)$/m,
+    );
   });
 
   test('a mistaken chunk is found and deleted', async () => {

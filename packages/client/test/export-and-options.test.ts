@@ -137,7 +137,7 @@ describe('export', () => {
     for await (const piece of tally.tables.export({ table })) pieces.push(piece);
     expect(tableFromIPC(Buffer.concat(pieces)).numRows).toBe(10_000);
     const cwd = await temporaryFolder({});
-    const args = ['export', '--table', table, '--columns', 'x', '--port', port];
+    const args = ['export', '--table', table, '--column', 'x', '--port', port];
     const out = [...args, '--out', 'x.arrow', '--json'];
     const { code, stdout, stderr } = await tallyCommand(out, { cwd });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

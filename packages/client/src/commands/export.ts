@@ -14,7 +14,7 @@ import { megabytesPerSecond, progressBar } from '../terminal/progress-bar.js';
 import { megabytes } from '../terminal/text.js';
 
 interface ExportOptions extends ConnectionOptions, TableOption, JsonOption {
-  readonly columns?: readonly string[];
+  readonly column?: readonly string[];
   readonly asOf?: number;
   /** Absolute path; without it, standard output. */
   readonly out?: string;
@@ -29,14 +29,14 @@ export function addExport(program: Command): void {
       'Writes columns of a table as an Arrow IPC stream, which pandas, polars, DuckDB and the libraries ' +
         'of Arrow read. A file is there whole or not at all.',
     )
-    .option('--columns <name>', 'a column; repeatable (default: all columns)', collect)
+    .option('--column <name>', 'a column; repeatable (default: all columns)', collect)
     .option('--out <file>', 'where to write it; - for standard output (default: -)', (text) =>
       text === '-' ? undefined : filePath(text),
     );
   addCallOptions(addJsonOption(addVersionOption(addTableOption(command)), 'its size as JSON'))
     .addHelpText(
       'after',
-      '\nExample:\n  tally export --table sales --columns amount --out sales.arrow',
+      '\nExample:\n  tally export --table sales --column amount --out sales.arrow',
     )
     .action((options: ExportOptions) => {
       if (options.out === undefined && (process.stdout.isTTY || options.json)) {
@@ -78,7 +78,7 @@ async function exportTable(tally: Tally, options: ExportOptions): Promise<void> 
 /** Writes the stream; resolves to its size. */
 async function write(
   { tables }: Tally,
-  { table, columns, asOf }: ExportOptions,
+  { table, column: columns, asOf }: ExportOptions,
   to: Writable,
 ): Promise<number> {
   const bar = progressBar();
