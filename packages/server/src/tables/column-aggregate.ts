@@ -8,6 +8,7 @@ import {
 import {
   type FilesContext,
   type Format,
+  fileOf,
   partOf,
   type ReadBatch,
   readParts,
@@ -44,10 +45,13 @@ export async function aggregateColumn(
   onFile: (entry: ColumnEntry, aggregate: FileAggregate) => void = () => {},
 ): Promise<AggregateOutcome> {
   const { pool, limits, parallel } = context;
-  const parts = entries.map((entry) => partOf(context, entry, format, checked));
+  const parts = entries.map((entry) => partOf(entry, format));
   let merged = noAggregate;
   const read: ReadBatch<FileAggregate> = async (batch, stop) => {
-    const files = batch.map(({ file, entry: { type } }) => ({ ...file, type }));
+    const files = batch.map(({ entry }) => ({
+      ...fileOf(context, entry, format, checked),
+      type: entry.type,
+    }));
     const result = await pool.aggregate({ files, limits, stop });
     return 'fault' in result ? result : result.aggregates;
   };

@@ -9,11 +9,10 @@ import type { ColumnFile } from './worker.js';
 /** Which of a chunk's two files to read. */
 export type Format = 'csv' | 'parquet';
 
-/** A file to be read for a column. */
+/** A chunk whose column is to be read; what its file is called is said when it is its turn. */
 export interface Part {
   readonly entry: ColumnEntry;
-  readonly file: ColumnFile;
-  /** Bytes that are read of it, or about as many. */
+  /** Bytes that are read of its file, or about as many. */
   readonly bytes: number;
 }
 
@@ -23,24 +22,28 @@ export interface FilesContext {
   readonly catalog: Catalog;
 }
 
+/** A column of a chunk in a format. */
+export function partOf(entry: ColumnEntry, format: Format): Part {
+  const { csvBytes, columns, ranges } = entry;
+  if (format === 'csv') return { entry, bytes: csvBytes };
+  const bytes = ranges?.reduce((sum, range) => sum + range.bytes, 0) ?? csvBytes / columns;
+  return { entry, bytes };
+}
+
 /** The file that has a column of a chunk in a format; with `checked`, its checksum too. */
-export function partOf(
+export function fileOf(
   { folders, catalog }: FilesContext,
-  entry: ColumnEntry,
+  { chunkId, chunkNumber, place, columns, field, ranges }: ColumnEntry,
   format: Format,
   checked: boolean,
-): Part {
-  const { chunkId, chunkNumber, csvBytes, place, columns, ranges } = entry;
+): ColumnFile {
   const checksums = checked ? catalog.checksums(chunkNumber) : undefined;
   if (format === 'csv') {
     const file = path.join(folders.csv, `${chunkId}.csv`);
-    const crc32c = checksums?.csvCrc32c;
-    return { entry, bytes: csvBytes, file: { format, path: file, column: place, columns, crc32c } };
+    return { format, path: file, column: place, columns, crc32c: checksums?.csvCrc32c };
   }
-  const bytes = ranges?.reduce((sum, range) => sum + range.bytes, 0) ?? csvBytes / columns;
   const file = path.join(folders.parquet, `${chunkId}.parquet`);
-  const crc32c = checksums?.parquetCrc32c;
-  return { entry, bytes, file: { format, path: file, field: entry.field ?? '', ranges, crc32c } };
+  return { format, path: file, field: field ?? '', ranges, crc32c: checksums?.parquetCrc32c };
 }
 
 /** A task of a pool over the files of a batch: a result for each, or a fault. */

@@ -1,6 +1,7 @@
 import {
   type FilesContext,
   type Format,
+  fileOf,
   type Part,
   partOf,
   type ReadBatch,
@@ -53,8 +54,8 @@ export async function sumColumn(
   // Both formats say the same of a column that is no integer: what its CSV file says.
   const foreign = entries.find(({ type }) => type !== null && type !== 'long');
   if (foreign !== undefined) {
-    const part = partOf(context, foreign, 'csv', false);
-    const result = await sumParts(context, column, 'csv', [part], signal);
+    const part = partOf(foreign, 'csv');
+    const result = await sumParts(context, column, 'csv', [part], false, signal);
     if ('error' in result) return result;
     // All its values are integers, but its type was declared.
     const where = `in chunk ${foreign.chunkNumber}, its type is ${foreign.type}`;
@@ -68,13 +69,13 @@ export async function sumColumn(
     if (entry.type === null) continue;
     const known = checked ? undefined : cached.get(entry.chunkNumber);
     if (known === undefined) {
-      parts.push(partOf(context, entry, format, checked));
+      parts.push(partOf(entry, format));
     } else {
       total += known;
       cacheHits++;
     }
   }
-  const read = await sumParts(context, column, format, parts, signal);
+  const read = await sumParts(context, column, format, parts, checked, signal);
   if ('error' in read) return read;
   return { ...read, total: total + read.total, cacheHits };
 }
@@ -84,13 +85,17 @@ async function sumParts(
   column: string,
   format: Format,
   parts: readonly Part[],
+  checked: boolean,
   signal: AbortSignal,
 ): Promise<SumResult> {
   const { pool, limits, parallel } = context;
   const cached = context.cache.of(format, column);
   let total = 0n;
+  let filesChecked = 0;
   const read: ReadBatch<bigint> = async (batch, stop) => {
-    const result = await pool.sum({ files: batch.map(({ file }) => file), limits, stop });
+    const files = batch.map(({ entry }) => fileOf(context, entry, format, checked));
+    filesChecked += files.filter(({ crc32c }) => crc32c !== undefined).length;
+    const result = await pool.sum({ files, limits, stop });
     return 'fault' in result ? result : result.sums;
   };
   const where = await readParts(parts, parallel, signal, read, ({ entry }, sum) => {
@@ -100,6 +105,5 @@ async function sumParts(
   if (where !== undefined) {
     return { error: `column ${JSON.stringify(column)} cannot be summed: ${where}` };
   }
-  const filesChecked = parts.filter(({ file }) => file.crc32c !== undefined).length;
   return { total, cacheHits: 0, filesRead: parts.length, filesChecked };
 }
