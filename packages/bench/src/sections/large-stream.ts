@@ -30,7 +30,7 @@ export async function largeStream({ options }: BenchRun): Promise<SectionResult>
   const file = repeatedFile();
   const contestants = [
     { name: 'Tally', upload: (to: string) => streamed(to, file, bytes.large) },
-    { name: unaryName, upload: (to: string) => unary(to, file, bytes.small) },
+    { name: unaryName, upload: (to: string) => unary(to, file, bytes.large) },
     { name: smallName, upload: (to: string) => streamed(to, file, bytes.small) },
   ].map((one) => ({ ...one, rates: [] as number[], peaks: [] as number[] }));
   let killed = 0;
@@ -66,8 +66,8 @@ export async function largeStream({ options }: BenchRun): Promise<SectionResult>
   return {
     comparisons: [rates, memory, limited('processes killed', 'processes', killed, 0)],
     notes: [
-      `${how}. Unary calls: a tenth of the rows, in messages of ${messageBytes / MB} MB, one after ` +
-        'the other. Each upload is the first of a new server, and ends when both files are synced.',
+      `${how}. Unary calls: the same rows, in messages of ${messageBytes / MB} MB, one after the ` +
+        'other. Each upload is the first of a new server, and ends when both files are synced.',
     ],
   };
 }
