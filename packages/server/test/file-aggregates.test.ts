@@ -21,12 +21,17 @@ const limits = {
 
 let pool: TablePool;
 let folder: string;
+/** By the most rows of a row group: a pool has the same limits for all files. */
+const pools = new Map<number, TablePool>();
 beforeAll(async () => {
-  pool = await createTablePool(2, 1);
+  for (const rows of [7, 1000, limits.rowGroupRowsMax]) {
+    pool = await createTablePool(2, 1);
+    pools.set(rows, pool);
+  }
   folder = await mkdtemp(path.join(tmpdir(), 'tally-aggregates-'));
 });
 afterAll(async () => {
-  await pool.close();
+  for (const each of pools.values()) await each.close();
   await rm(folder, { recursive: true });
 });
 
@@ -42,7 +47,7 @@ async function convert(csv: string, rowGroupRowsMax = limits.rowGroupRowsMax): P
   const base = path.join(folder, String(++chunks));
   const [csvPath, parquetPath] = [`${base}.csv`, `${base}.parquet`];
   await writeFile(csvPath, csv);
-  const chunk = await pool.ingest({
+  const chunk = await pools.get(rowGroupRowsMax)?.ingest({
     spoolPath: csvPath,
     parquetSpoolPath: `${base}.part`,
     csvPath,
