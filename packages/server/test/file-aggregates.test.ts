@@ -21,17 +21,12 @@ const limits = {
 
 let pool: TablePool;
 let folder: string;
-/** By the most rows of a row group: a pool has the same limits for all files. */
-const pools = new Map<number, TablePool>();
 beforeAll(async () => {
-  for (const rows of [7, 1000, limits.rowGroupRowsMax]) {
-    pool = await createTablePool(2, 1);
-    pools.set(rows, pool);
-  }
+  pool = await createTablePool(2, 1);
   folder = await mkdtemp(path.join(tmpdir(), 'tally-aggregates-'));
 });
 afterAll(async () => {
-  for (const each of pools.values()) await each.close();
+  await pool.close();
   await rm(folder, { recursive: true });
 });
 
@@ -47,7 +42,7 @@ async function convert(csv: string, rowGroupRowsMax = limits.rowGroupRowsMax): P
   const base = path.join(folder, String(++chunks));
   const [csvPath, parquetPath] = [`${base}.csv`, `${base}.parquet`];
   await writeFile(csvPath, csv);
-  const chunk = await pools.get(rowGroupRowsMax)?.ingest({
+  const chunk = await pool.ingest({
     spoolPath: csvPath,
     parquetSpoolPath: `${base}.part`,
     csvPath,

@@ -5,7 +5,6 @@ import { Status } from 'nice-grpc';
 import { describe, expect, test } from 'vitest';
 import { sharedServer, withFolder, withProcess, withServer } from './server.js';
 import { keep, piecesOf, sumOf, upload } from './table-calls.js';
-import { readDeltaTable, readFooter } from './table-files.js';
 
 const MiB = 1024 * 1024;
 
@@ -169,25 +168,3 @@ test.skipIf(process.platform !== 'linux')(
       expect(Math.max(...open)).toBeLessThanOrEqual(16);
     }),
 );
-
-test('a file has as many row groups as threads can hold the footer of, and one row more is refused', async () => {
-  const columns = 4000;
-  const args = ['--chunk-columns-max', String(columns), '--row-group-bytes-max', String(MiB)];
-  const header = Array.from({ length: columns }, (_, i) => `c${i}`).join();
-  const row = `${Array(columns).fill('1').join()}\n`;
-  const csv = (rows: number) => Buffer.from(`${header}\n${row.repeat(rows)}`);
-  await withServer({ args }, async ({ dataDir }, { table, streamed }) => {
-    await keep(table, csv(100));
-    const [chunk] = (await readDeltaTable(dataDir)).chunks;
-    const [first] = (await readFooter(chunk?.parquetPath ?? '')).row_groups;
-    const rowsMax = 8 * Number(first?.num_rows);
-    const error =
-      `line 1: a file of ${columns} columns may have 8 row groups in Parquet, which end after the ` +
-      `first ${rowsMax} rows of this one: send it as several files`;
-    expect(await upload(table, csv(rowsMax + 1))).toBe(error);
-    expect((await streamed.upload(piecesOf(csv(rowsMax + 1), 100_000))).error).toBe(error);
-    expect(await sumOf(table, 'c3999')).toBe(100n);
-    await keep(table, csv(rowsMax));
-    expect(await sumOf(table, 'c3999')).toBe(BigInt(100 + rowsMax));
-  });
-});

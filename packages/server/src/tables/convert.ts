@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import type { ColumnType, CsvRows, RowsFault } from '@tally/kernels';
 import { type ChunkLimits, findFault, readHeader } from './csv-faults.js';
-import { CsvFault, CsvReader } from './csv-reader.js';
+import { CsvReader } from './csv-reader.js';
 import { type Growth, SlowGrowthError, waitForGrowth } from './growth.js';
 import { csvRows, csvTextStart, type Piece, readPieces, wholeFile } from './kernel.js';
 import { type ColumnRange, createParquetFile, type ParquetFile } from './parquet-file.js';
@@ -117,14 +117,10 @@ async function writeRows(
   plan: ChunkPlan,
   parquet: number,
 ): Promise<Omit<ConvertedChunk, 'columns' | 'plan'> | RowsFault> {
-  const fields = fieldsOf(plan);
-  const file = createParquetFile(parquet, fields);
-  const rowGroupsMax = Math.floor(columnChunksMax / Math.max(1, fields.length));
+  const file = createParquetFile(parquet, fieldsOf(plan));
   let rowCount = 0;
-  let rowGroups = 0;
 
   async function endRowGroup(): Promise<void> {
-    if (++rowGroups > rowGroupsMax) throw tooManyRowGroups(fields.length, rowGroupsMax, rowCount);
     rowCount += rows.rowGroupRows();
     await writeRowGroup(rows, plan, file);
     rows.beginRowGroup();
@@ -147,20 +143,6 @@ async function writeRows(
   const { bytes, crc32c, ranges } = file.finish();
   return { rows: rowCount, parquetBytes: bytes, parquetCrc32c: crc32c, ranges };
 }
-
-/**
- * Row groups times columns of one Parquet file: what writes and reads it holds its footer in the heap
- * of a thread, some 750 bytes each.
- */
-const columnChunksMax = 32_768;
-
-const tooManyRowGroups = (columns: number, rowGroupsMax: number, rows: number) =>
-  new CsvFault(
-    1,
-    undefined,
-    `a file of ${columns} columns may have ${rowGroupsMax} row groups in Parquet, which end after the ` +
-      `first ${rows} rows of this one: send it as several files`,
-  );
 
 /** The fields of the Parquet file, in its order; a placeholder comes last. */
 function fieldsOf({ columns, placeholder }: ChunkPlan): TableField[] {
