@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import type { ColumnType, CsvRows, RowsFault } from '@tally/kernels';
 import { type ChunkLimits, findFault, readHeader } from './csv-faults.js';
-import { CsvReader } from './csv-reader.js';
+import { CsvFault, CsvReader } from './csv-reader.js';
 import { type Growth, SlowGrowthError, waitForGrowth } from './growth.js';
 import { csvRows, csvTextStart, type Piece, readPieces, wholeFile } from './kernel.js';
 import { type ColumnRange, createParquetFile, type ParquetFile } from './parquet-file.js';
@@ -121,8 +121,9 @@ async function writeRows(
   let rowCount = 0;
 
   async function endRowGroup(): Promise<void> {
-    rowCount += rows.rowGroupRows();
     await writeRowGroup(rows, plan, file);
+    if (file.endRowGroup() > footerBytesMax) throw tooManyRowGroups(types.length, rowCount);
+    rowCount += rows.rowGroupRows();
     rows.beginRowGroup();
   }
 
@@ -147,6 +148,21 @@ async function writeRows(
 /** The fields of the Parquet file, in its order; a placeholder comes last. */
 function fieldsOf({ columns, placeholder }: ChunkPlan): TableField[] {
   return [...columns.map(({ field }) => field), placeholder].filter((field) => field !== null);
+}
+
+/**
+ * What the footer may have of row groups. parquet-wasm has all of it in memory while it reads the
+ * file, some ten times as large, in each thread that takes uploads.
+ */
+const footerBytesMax = 8 * 1024 * 1024;
+
+function tooManyRowGroups(columns: number, rowsBefore: number): CsvFault {
+  return new CsvFault(
+    1,
+    undefined,
+    `the file is too long for its ${columns} columns: upload it in parts of at most ` +
+      `${rowsBefore} rows`,
+  );
 }
 
 /** Types whose columns the kernel writes as pages; parquet-wasm writes the others. */
