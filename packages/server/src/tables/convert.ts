@@ -68,6 +68,7 @@ export async function convertToParquet(conversion: Conversion): Promise<Converte
       const types = scanned.map((type, i) => type && (declared?.[i] ?? type));
       const columns = names.map((name, i) => ({ name, type: types[i] ?? null }));
       const plan = planChunk(fields, columns);
+      checkSchema(fields, plan.fields);
       ftruncateSync(parquet);
       const written = await writeRows(rows, pieces(), types, plan, parquet);
       if (written === 'fault') throw findFault(csv, limits);
@@ -79,6 +80,23 @@ export async function convertToParquet(conversion: Conversion): Promise<Converte
     closeSync(parquet);
     closeSync(csv);
   }
+}
+
+/** What the names of a table's fields may take, each with what is around it in the log. */
+const schemaBytesMax = 4 * 1024 * 1024;
+const bytesAroundField = 100;
+
+/** The server has all fields of a table in memory, and a commit that adds one writes all of them. */
+function checkSchema(before: readonly TableField[], after: readonly TableField[]): void {
+  if (after.length === before.length) return;
+  const bytes = after.reduce((sum, { field }) => sum + Buffer.byteLength(field), 0);
+  if (bytes + after.length * bytesAroundField <= schemaBytesMax) return;
+  throw new CsvFault(
+    1,
+    undefined,
+    `the table would have ${after.length} columns, and has ${before.length}: their names may take ` +
+      `${schemaBytesMax} bytes together, each with ${bytesAroundField} more`,
+  );
 }
 
 /** Pieces as they come; throws StoppedError instead of the next once nobody waits. */
