@@ -165,6 +165,8 @@ function skip(reader: ThriftReader, type: number): void {
     for (let i = 0; i < list.count; i++) skip(reader, each);
   } else if (type === thrift.binary) {
     const bytes = readVarInt(reader);
+    // 32 bits with a sign: going back would never end.
+    if (bytes < 0) throw new Error('its footer is damaged');
     reader.offset += bytes;
   } else if (type === thrift.double) reader.offset += 8;
   else if (type === thrift.byte) reader.offset++;
