@@ -28,7 +28,8 @@ test('connections that have broken HTTP/2 are closed, and no others', () =>
       socket.destroy();
     }
     // Whoever answers keeps its connection; new ones are taken.
-    await eventually(async () => (await openFiles()) === before);
+    // Threads that load their code may have had files open before.
+    await eventually(async () => (await openFiles()) <= before);
     expect(await held.numbers.fact({ key: 'held' })).toMatchObject({ value: 120n });
     const other = connect(server);
     expect(await other.numbers.fact({ key: 'held' })).toMatchObject({ value: 120n });

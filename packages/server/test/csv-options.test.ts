@@ -143,15 +143,17 @@ describe("a file is kept in Tally's own form", () => {
 
 describe('declared types', () => {
   const values = 'i,d,flag,day,at,s,none\n1,1,true,2026-11-23,2026-11-23T10:30,1,\n';
-  const types = {
-    i: int64,
-    d: double,
-    flag: boolean,
-    day: date,
-    at: timestamp,
-    s: string,
-    none: int64,
-  };
+  const types = new Map(
+    Object.entries({
+      i: int64,
+      d: double,
+      flag: boolean,
+      day: date,
+      at: timestamp,
+      s: string,
+      none: int64,
+    }),
+  );
 
   test('are those of the columns, though others would be inferred', async () => {
     const reply = await uploadAs(streamed(), values, { types });
@@ -166,7 +168,7 @@ describe('declared types', () => {
 
   test('hold where the first value comes late', async () => {
     const rows = 'late;x\n'.concat(';1\n'.repeat(200_000), '7;1\n');
-    const types = { late: string, x: double };
+    const types = new Map(Object.entries({ late: string, x: double }));
     const reply = await uploadAs(streamed(), rows, { delimiter: ';', types });
     expect(reply).toMatchObject({
       error: '',
@@ -178,9 +180,16 @@ describe('declared types', () => {
     });
   });
 
+  test('a column of any name can be declared', async () => {
+    const types = new Map([['__proto__', string]]);
+    const reply = await uploadAs(streamed(), '__proto__\n007\n', { types });
+    const column = { name: '__proto__', type: string };
+    expect(reply).toMatchObject({ error: '', columns: [column] });
+  });
+
   test('a column that is declared a text has no sum', async () => {
     const { table } = shared.connection;
-    const reply = await uploadAs(streamed(), 'code\n007\n', { types: { code: string } });
+    const reply = await uploadAs(streamed(), 'code\n007\n', { types: new Map([['code', string]]) });
     expect(reply.error).toBe('');
     expect(await keptRows(reply)).toMatchObject({ code: ['007'] });
     expect(await sumOf(table, 'code')).toMatch(
@@ -200,10 +209,13 @@ describe('declared types', () => {
     const sent = `k,v\n1,\n2,"${bad}"\n`;
     const reason = `column "v": ${JSON.stringify(bad)} is not ${wanted}`;
     const before = await listTableFiles(shared.server.dataDir);
-    const { error } = await uploadAs(streamed(), sent, { types: { v: type } });
+    const { error } = await uploadAs(streamed(), sent, { types: new Map([['v', type]]) });
     expect(error).toBe(`line 3: ${reason}`);
     expect(await listTableFiles(shared.server.dataDir)).toEqual(before);
-    const reply = await uploadAs(streamed(), sent, { types: { v: type }, badRows: skip });
+    const reply = await uploadAs(streamed(), sent, {
+      types: new Map([['v', type]]),
+      badRows: skip,
+    });
     expect(reply).toMatchObject({
       error: '',
       rows: 1n,
@@ -217,7 +229,10 @@ describe('declared types', () => {
     { options: {}, there: 'the header has no such column' },
     { options: { noHeader: true }, there: 'columns are called column_1 to column_2' },
   ])('of a column that is not there are an error: $there', async ({ options, there }) => {
-    const { error } = await uploadAs(streamed(), 'a,b\n1,2\n', { ...options, types: { c: int64 } });
+    const { error } = await uploadAs(streamed(), 'a,b\n1,2\n', {
+      ...options,
+      types: new Map([['c', int64]]),
+    });
     expect(error).toBe(`line 1: a type is declared of the column "c", but ${there}`);
   });
 });
@@ -366,7 +381,7 @@ describe('bad rows', () => {
   test('are reported as far as there is room in a message', async () => {
     const name = 'n'.repeat(1024);
     const sent = `${name}\n${'x\n'.repeat(3000)}`;
-    const options = { badRows: skip, types: { [name]: int64 }, rejectedRowsMax: 10_000 };
+    const options = { badRows: skip, types: new Map([[name, int64]]), rejectedRowsMax: 10_000 };
     const reply = await uploadAs(streamed(), sent, options);
     expect(reply).toMatchObject({ error: '', rows: 0n, rejectedRowCount: 3000n });
     expect(reply.rejectedRows.length).toBeGreaterThan(900);
@@ -441,17 +456,17 @@ test.each<{ field: string; options: DeepPartial<CsvOptions>; sentence: string }>
   { field: 'bad_rows', options: { badRows: -1 }, sentence: 'bad_rows is -1: 0 and 1 are allowed' },
   ...[0, 7].map((type) => ({
     field: 'types',
-    options: { types: { a: type } },
+    options: { types: new Map([['a', type]]) },
     sentence: `the type ${type} is declared of the column "a": 1 to 6 are allowed`,
   })),
   {
     field: 'types',
-    options: { types: Object.fromEntries(Array.from({ length: 501 }, (_, i) => [`c${i}`, int64])) },
+    options: { types: new Map(Array.from({ length: 501 }, (_, i) => [`c${i}`, int64])) },
     sentence: 'types are declared of 501 columns: a file has at most 500 (--chunk-columns-max)',
   },
   {
     field: 'types',
-    options: { types: { ['n'.repeat(1025)]: int64 } },
+    options: { types: new Map([['n'.repeat(1025), int64]]) },
     sentence:
       `a type is declared of the column "${'n'.repeat(64)}…": a name has at most 1024 bytes ` +
       '(--column-name-bytes-max)',

@@ -34,7 +34,8 @@ export function typesOf({ schema }: Table): Record<string, string> {
 
 function valuesOf(vector: Vector): Value[] {
   const { type } = vector;
-  if (DataType.isDate(type)) return [...vector].map((ms) => ms && dayOf(Number(ms)));
+  if (DataType.isDate(type))
+    return [...vector].map((ms) => (ms === null ? null : dayOf(Number(ms))));
   if (!DataType.isTimestamp(type)) return [...vector];
   // The library's own milliseconds are too few digits.
   return vector.data.flatMap((data) =>

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AggregateFunction } from '@tally/stubs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LaunchedServer, launchServer } from '../dist/launch.js';
 import { type Connection, connect } from './server.js';
-import { keep, sumOf } from './table-calls.js';
+import { keep, sumOf, upload } from './table-calls.js';
 import { readDeltaTable, readFooter, readWithDuckDb, type Value } from './table-files.js';
 
 const rowsMax = 2000;
@@ -112,4 +113,40 @@ test.each([
   for (const { rows, bytes } of groups) if (rows > 1) expect(bytes).toBeLessThanOrEqual(bytesMax);
   expect(groups.length).toBeLessThanOrEqual(groupsMax);
   expect(await sumOf(connection.table, name)).toBe(BigInt((rows * (rows - 1)) / 2));
+});
+
+describe('a file of many columns, with few values', () => {
+  const columns = 500;
+  const rows = 8000;
+  const file = (prefix: string, rowCount = rows) => {
+    const names = Array.from({ length: columns }, (_, i) => `${prefix}${i}`);
+    const nulls = `${','.repeat(columns - 1)}\n`;
+    return `${names.join()}\n1.5,7${',a'.repeat(columns - 2)}\n${nulls.repeat(rowCount - 1)}`;
+  };
+
+  test('is read by threads that have no room for all of its footer as objects', async () => {
+    await keep(connection.table, file('few'));
+    const { chunks } = await readDeltaTable(server.dataDir);
+    const footer = await readFooter(chunks.at(-1)?.parquetPath ?? '');
+    expect(footer.row_groups.length * columns).toBeGreaterThan(45_000);
+    expect(footer.num_rows).toBe(BigInt(rows));
+    expect(await sumOf(connection.table, 'few1')).toBe(7n);
+    const { AGGREGATE_FUNCTION_COUNT } = AggregateFunction;
+    const request = { columns: ['few0', 'few2'], functions: [AGGREGATE_FUNCTION_COUNT] };
+    const found = [];
+    for await (const { result } of connection.streamed.aggregate(request)) {
+      found.push(...(result?.columns ?? []));
+    }
+    expect(found).toMatchObject([{ count: 1n }, { count: 1n }]);
+  });
+
+  test('is refused if its footer would be too large, and says how many rows are not too many', async () => {
+    const prefix = 'long'.repeat(50);
+    const sentence = await upload(connection.table, file(prefix));
+    const said = /^line 1: the file is too long for its 500 columns: .* at most (\d+) rows$/;
+    expect(sentence).toMatch(said);
+    const [, most] = said.exec(sentence) ?? [];
+    expect(await upload(connection.table, file(prefix, Number(most)))).toBe('');
+    expect(await sumOf(connection.table, `${prefix}1`)).toBe(7n);
+  });
 });

@@ -168,3 +168,19 @@ test.skipIf(process.platform !== 'linux')(
       expect(Math.max(...open)).toBeLessThanOrEqual(16);
     }),
 );
+
+test('the names of all columns of a table are bounded, and those that are there can be used', async () => {
+  await withServer({ args: ['--chunk-columns-max', '3000'] }, async (_, { table }) => {
+    const file = (prefix: string) => {
+      const names = Array.from({ length: 3000 }, (_, i) => `${prefix}${i}`.padEnd(1000, '_'));
+      return `${names.join()}\n${'1,'.repeat(2999)}1\n`;
+    };
+    await keep(table, file('a'));
+    expect(await upload(table, file('b'))).toBe(
+      'line 1: the table would have 6000 columns, and has 3000: their names may take 4194304 bytes ' +
+        'together, each with 100 more',
+    );
+    await keep(table, file('a'));
+    expect(await sumOf(table, 'a7'.padEnd(1000, '_'))).toBe(2n);
+  });
+});

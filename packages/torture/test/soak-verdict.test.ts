@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import type { Sample } from '../src/soak/sample.js';
 import type { SoakRecord } from '../src/soak/soak-run.js';
-import { livesOf } from '../src/soak/soak-run.js';
+import { foldersOf } from '../src/soak/soak-run.js';
 import { findings, passes } from '../src/soak/soak-verdict.js';
 
 const minutesInAll = 60;
-const lives = livesOf(minutesInAll);
+const lives = foldersOf(minutesInAll).flat();
 const samplesPerMinute = 10;
 
 /** A run of an hour in which nothing happens, but for what is said. */
@@ -59,8 +59,8 @@ it('passes when nothing grows and nothing is wrong', () => {
   expect(passes(findings(record()))).toBe(true);
 });
 
-it('takes what grows in the first minutes of a life for its start', () => {
-  const start = record((minutes) => ({ anonymousMB: 150 + Math.min(minutes, 7) * 10 }));
+it('takes what grows in the first part of a long life for its start', () => {
+  const start = record((minutes) => ({ anonymousMB: 150 + Math.min(minutes, 20) * 10 }));
   expect(failing(start)).toEqual([]);
 });
 
@@ -101,9 +101,10 @@ it('allows for a machine that has become slower itself, and for single slow mome
   expect(failing(slowMoments)).toEqual([]);
 });
 
-it('divides any time into short and long lives, the same in each third', () => {
-  expect(livesOf(60)).toEqual([5, 15, 5, 15, 5, 15]);
-  expect([1, 60, 61, 120, 600].map((minutes) => livesOf(minutes).length)).toEqual([
-    6, 6, 12, 12, 60,
+it('divides any time into short and long lives, the same in the first and in the last third', () => {
+  const early = [2.5, 2.5, 2.5];
+  expect(foldersOf(60)).toEqual([early, [45], early]);
+  expect([1, 60, 61, 120, 600].map((minutes) => foldersOf(minutes).flat().length)).toEqual([
+    7, 7, 14, 14, 70,
   ]);
 });

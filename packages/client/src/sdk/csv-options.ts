@@ -37,9 +37,7 @@ export function wireOptions(options: CsvOptions): WireOptions {
     nullWords: [...nullWords],
     compression:
       compression === 'gzip' ? Compression.COMPRESSION_GZIP : Compression.COMPRESSION_UNSPECIFIED,
-    types: Object.fromEntries(
-      Object.entries(types).map(([column, type]) => [column, wireTypeOf(type)]),
-    ),
+    types: new Map(Object.entries(types).map(([column, type]) => [column, wireTypeOf(type)])),
     badRows: badRows === 'skip' ? BadRows.BAD_ROWS_SKIP : BadRows.BAD_ROWS_UNSPECIFIED,
     rejectedRowsMax,
   };

@@ -69,7 +69,7 @@ test('the options of a CSV file are in the first message; what was left out is i
       header: false,
       nullWords: ['NA'],
       compression: 'gzip',
-      types: { a: 'date', b: 'string' },
+      types: { a: 'date', b: 'string', ['__proto__']: 'int64' },
       badRows: 'skip',
       rejectedRowsMax: 5,
     },
@@ -80,7 +80,11 @@ test('the options of a CSV file are in the first message; what was left out is i
     noHeader: true,
     nullWords: ['NA'],
     compression: Compression.COMPRESSION_GZIP,
-    types: { a: ColumnType.COLUMN_TYPE_DATE, b: ColumnType.COLUMN_TYPE_STRING },
+    types: new Map([
+      ['a', ColumnType.COLUMN_TYPE_DATE],
+      ['b', ColumnType.COLUMN_TYPE_STRING],
+      ['__proto__', ColumnType.COLUMN_TYPE_INT64],
+    ]),
     badRows: BadRows.BAD_ROWS_SKIP,
     rejectedRowsMax: 5,
   });
@@ -91,7 +95,11 @@ test('the options of a CSV file are in the first message; what was left out is i
     rejectedRows: [{ line: 2 ** 40, reason: 'too long' }],
   });
   await tables.upload(Buffer.from(''), { csv: { header: true } });
-  expect(uploads[1]?.[0]?.csvOptions).toMatchObject({ delimiter: '', noHeader: false, types: {} });
+  expect(uploads[1]?.[0]?.csvOptions).toMatchObject({
+    delimiter: '',
+    noHeader: false,
+    types: new Map(),
+  });
 });
 
 test('an export is asked for as it was said, and read as a Table of apache-arrow', async () => {

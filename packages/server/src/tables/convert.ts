@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import type { ColumnType, CsvRows, RowsFault } from '@tally/kernels';
 import { type ChunkLimits, findFault, readHeader } from './csv-faults.js';
-import { CsvReader } from './csv-reader.js';
+import { CsvFault, CsvReader } from './csv-reader.js';
 import { type Growth, SlowGrowthError, waitForGrowth } from './growth.js';
 import { csvRows, csvTextStart, type Piece, readPieces, wholeFile } from './kernel.js';
 import { type ColumnRange, createParquetFile, type ParquetFile } from './parquet-file.js';
@@ -68,6 +68,7 @@ export async function convertToParquet(conversion: Conversion): Promise<Converte
       const types = scanned.map((type, i) => type && (declared?.[i] ?? type));
       const columns = names.map((name, i) => ({ name, type: types[i] ?? null }));
       const plan = planChunk(fields, columns);
+      checkSchema(fields, plan.fields);
       ftruncateSync(parquet);
       const written = await writeRows(rows, pieces(), types, plan, parquet);
       if (written === 'fault') throw findFault(csv, limits);
@@ -79,6 +80,23 @@ export async function convertToParquet(conversion: Conversion): Promise<Converte
     closeSync(parquet);
     closeSync(csv);
   }
+}
+
+/** What the names of a table's fields may take, each with what is around it in the log. */
+const schemaBytesMax = 4 * 1024 * 1024;
+const bytesAroundField = 100;
+
+/** The server has all fields of a table in memory, and a commit that adds one writes all of them. */
+function checkSchema(before: readonly TableField[], after: readonly TableField[]): void {
+  if (after.length === before.length) return;
+  const bytes = after.reduce((sum, { field }) => sum + Buffer.byteLength(field), 0);
+  if (bytes + after.length * bytesAroundField <= schemaBytesMax) return;
+  throw new CsvFault(
+    1,
+    undefined,
+    `the table would have ${after.length} columns, and has ${before.length}: their names may take ` +
+      `${schemaBytesMax} bytes together, each with ${bytesAroundField} more`,
+  );
 }
 
 /** Pieces as they come; throws StoppedError instead of the next once nobody waits. */
@@ -121,8 +139,9 @@ async function writeRows(
   let rowCount = 0;
 
   async function endRowGroup(): Promise<void> {
-    rowCount += rows.rowGroupRows();
     await writeRowGroup(rows, plan, file);
+    if (file.endRowGroup() > footerBytesMax) throw tooManyRowGroups(types.length, rowCount);
+    rowCount += rows.rowGroupRows();
     rows.beginRowGroup();
   }
 
@@ -147,6 +166,21 @@ async function writeRows(
 /** The fields of the Parquet file, in its order; a placeholder comes last. */
 function fieldsOf({ columns, placeholder }: ChunkPlan): TableField[] {
   return [...columns.map(({ field }) => field), placeholder].filter((field) => field !== null);
+}
+
+/**
+ * What the footer may have of row groups. parquet-wasm has all of it in memory while it reads the
+ * file, some ten times as large, in each thread that takes uploads.
+ */
+const footerBytesMax = 8 * 1024 * 1024;
+
+function tooManyRowGroups(columns: number, rowsBefore: number): CsvFault {
+  return new CsvFault(
+    1,
+    undefined,
+    `the file is too long for its ${columns} columns: upload it in parts of at most ` +
+      `${rowsBefore} rows`,
+  );
 }
 
 /** Types whose columns the kernel writes as pages; parquet-wasm writes the others. */

@@ -113,7 +113,7 @@ const typesByWire = new Map<TypeOnWire, ColumnType>(
 );
 
 function typesOf({ types }: CsvOptions, limits: ChunkLimits): CsvForm['types'] {
-  const declared = Object.entries(types);
+  const declared = [...types];
   const { chunkColumnsMax, columnNameBytesMax } = limits;
   if (declared.length > chunkColumnsMax) {
     throw invalid(

@@ -8,13 +8,24 @@ const { kernelsModule } = workerData as { kernelsModule: WebAssembly.Module };
 /** This thread's instance of the kernels that sum: one file at a time goes through it. */
 export const kernels = createKernels(kernelsModule);
 
-let rowsOfThread: CsvRows | undefined;
+let ofThread: { readonly rows: CsvRows; readonly limits: RowLimits } | undefined;
 
-/** This thread's reader of all columns of a CSV file; the limits are the same for all files. */
+/** This thread's reader of all columns of a CSV file; the limits must be the same for all files. */
 export function csvRows(limits: RowLimits): CsvRows {
-  rowsOfThread ??= createCsvRows(kernelsModule, limits);
-  return rowsOfThread;
+  ofThread ??= { rows: createCsvRows(kernelsModule, limits), limits };
+  const known = ofThread.limits;
+  for (const name of limitNames) {
+    if (known[name] !== limits[name]) throw new RangeError(`${name} was ${known[name]} before`);
+  }
+  return ofThread.rows;
 }
+
+const limitNames = [
+  'fieldBytesMax',
+  'rowBytesMax',
+  'rowGroupRowsMax',
+  'rowGroupBytesMax',
+] as const satisfies (keyof RowLimits)[];
 
 /** Bytes of a file in the kernels' input. */
 export interface Piece {

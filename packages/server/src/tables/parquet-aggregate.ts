@@ -1,4 +1,3 @@
-import { fstatSync } from 'node:fs';
 import {
   aggregateDoubles,
   aggregateLongs,
@@ -13,14 +12,8 @@ import { type FileAggregate, mergeLongs } from './aggregate.js';
 import { kernels } from './kernel.js';
 import type { ParquetReader } from './parquet.js';
 import type { ColumnRange } from './parquet-file.js';
-import {
-  type ColumnChunk,
-  columnMetadata,
-  readColumnChunk,
-  readFooter,
-  readLongs,
-  withParquet,
-} from './parquet-sum.js';
+import { type ColumnChunk, readColumnChunk, readLongs, withParquet } from './parquet-sum.js';
+import { readFooter } from './read-footer.js';
 
 /**
  * What one column of a Parquet file comes to that has this type; null: the file does not have it.
@@ -40,14 +33,13 @@ export async function aggregateParquetColumn(
       aggregateChunks(fd, chunks, throwIfStopped);
     return readLongs(fd, field, ranges, readChunks, (parquet) => readOtherLongs(parquet, field));
   }
-  const footer = readFooter(fd, fstatSync(fd).size);
-  const rows = Number(footer.num_rows);
+  const footer = readFooter(fd);
+  const { rows } = footer;
   if (type === null) return countsOf(rows, rows);
-  const chunks = columnMetadata(footer, field);
+  const nulls = footer.columnOf(field).map((column) => column.nulls);
   if (type === 'double') {
     return withParquet(fd, (parquet) => readDoubles(parquet, field, rows, throwIfStopped));
   }
-  const nulls = chunks.map(({ statistics }) => statistics?.null_count);
   if (nulls.every((count) => count !== undefined)) {
     return countsOf(rows, Number(nulls.reduce((sum, count) => sum + count, 0n)));
   }

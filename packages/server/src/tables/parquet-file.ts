@@ -1,10 +1,9 @@
 import { writeSync } from 'node:fs';
 import { crc32c } from '@node-rs/crc32';
-import type { Bounds, ColumnType } from '@tally/kernels';
-import type { ColumnChunk, ColumnMetaData, FileMetaData, RowGroup, SchemaElement } from 'hyparquet';
+import type { Bounds } from '@tally/kernels';
+import type { ColumnChunk, ColumnMetaData } from 'hyparquet';
 import { parquetMetadata } from 'hyparquet';
-import { ByteWriter } from 'hyparquet-writer';
-import { writeMetadata } from 'hyparquet-writer/src/metadata.js';
+import { createParquetFooter } from './parquet-footer.js';
 import type { TableField } from './schema.js';
 
 /** Where the values of a column are in one row group of a Parquet file. */
@@ -19,6 +18,8 @@ export interface ColumnRange {
 /** A Parquet file that is being written, a row group at a time. */
 export interface ParquetFile {
   beginRowGroup(rows: number): void;
+  /** After all columns of the row group; returns how many bytes the footer has of row groups. */
+  endRowGroup(): number;
   /** Writes a column of the row group page by page. */
   writePages(
     field: TableField,
@@ -45,7 +46,9 @@ const magic = new TextEncoder().encode('PAR1');
 /** Begins a Parquet file with these fields at the beginning of `fd`. */
 export function createParquetFile(fd: number, fields: readonly TableField[]): ParquetFile {
   const ranges = new Map<string, ColumnRange[]>();
-  const rowGroups: (Omit<RowGroup, 'columns'> & { columns: Map<string, ColumnChunk> })[] = [];
+  const footer = createParquetFooter(fields);
+  const ofRowGroup = new Map<string, ColumnChunk>();
+  let rows = 0n;
   let position = 0;
   let checksum = 0;
 
@@ -59,25 +62,27 @@ export function createParquetFile(fd: number, fields: readonly TableField[]): Pa
 
   function addColumn(name: string, column: ColumnMetaData): void {
     // The deprecated offset of a second copy of the column's metadata: there is none.
-    rowGroups.at(-1)?.columns.set(name, { file_offset: 0n, meta_data: column });
-  }
-
-  function finishRowGroup({ columns, num_rows }: (typeof rowGroups)[number]): RowGroup {
-    const inOrder = fields.map(({ field }) => columns.get(field));
-    if (!inOrder.every((column) => column !== undefined)) throw new Error('a column is missing');
-    const sizes = inOrder.map(({ meta_data }) => meta_data?.total_uncompressed_size ?? 0n);
-    return { columns: inOrder, num_rows, total_byte_size: sizes.reduce((a, b) => a + b, 0n) };
+    ofRowGroup.set(name, { file_offset: 0n, meta_data: column });
   }
 
   write(magic);
   return {
-    beginRowGroup(rows) {
-      rowGroups.push({ columns: new Map(), num_rows: BigInt(rows), total_byte_size: 0n });
+    beginRowGroup(count) {
+      rows = BigInt(count);
+      ofRowGroup.clear();
+    },
+
+    endRowGroup() {
+      const inOrder = fields.map(({ field }) => ofRowGroup.get(field));
+      if (!inOrder.every((column) => column !== undefined)) throw new Error('a column is missing');
+      const sizes = inOrder.map(({ meta_data }) => meta_data?.total_uncompressed_size ?? 0n);
+      const total_byte_size = sizes.reduce((a, b) => a + b, 0n);
+      footer.addRowGroup({ columns: inOrder, num_rows: rows, total_byte_size });
+      return footer.bytes;
     },
 
     writePages({ field, type }, nulls, pages) {
       const from = position;
-      const rows = rowGroups.at(-1)?.num_rows ?? 0n;
       let page = pages.next();
       for (; !page.done; page = pages.next()) write(page.value);
       const bounds = page.value;
@@ -108,7 +113,6 @@ export function createParquetFile(fd: number, fields: readonly TableField[]): Pa
     copyColumns(file) {
       const { row_groups } = parquetMetadata(file.buffer);
       const [group] = row_groups;
-      const rows = rowGroups.at(-1)?.num_rows;
       if (group === undefined || row_groups.length > 1 || group.num_rows !== rows) {
         throw new Error(`parquet-wasm wrote other rows than the ${rows} that it was given`);
       }
@@ -129,46 +133,20 @@ export function createParquetFile(fd: number, fields: readonly TableField[]): Pa
     },
 
     finish() {
-      const footer: FileMetaData = {
-        version: 2,
-        schema: [
-          { name: 'schema', num_children: fields.length },
-          ...fields.map(({ field, type }) => schemaElement(field, type)),
-        ],
-        num_rows: rowGroups.reduce((sum, { num_rows }) => sum + num_rows, 0n),
-        row_groups: rowGroups.map(finishRowGroup),
-        created_by: 'tally',
-        metadata_length: 0,
-      };
-      const writer = new ByteWriter();
-      writeMetadata(writer, footer);
-      writer.appendBytes(magic);
-      write(writer.getBytes());
+      for (const part of [...footer.finish(), magic]) write(part);
       return { bytes: position, crc32c: checksum, ranges };
     },
   };
 }
 
+/** Where pages of a column begin. */
+export interface PageOffsets {
+  readonly data_page_offset: bigint;
+  readonly dictionary_page_offset?: bigint | undefined;
+}
+
 /** Where a column's pages begin; the dictionary comes first. */
-export function startOf({ dictionary_page_offset, data_page_offset }: ColumnMetaData): bigint {
+export function startOf({ dictionary_page_offset, data_page_offset }: PageOffsets): bigint {
   const dictionary = dictionary_page_offset ?? data_page_offset;
   return dictionary < data_page_offset ? dictionary : data_page_offset;
 }
-
-function schemaElement(name: string, type: ColumnType): SchemaElement {
-  return { name, repetition_type: 'OPTIONAL', ...parquetTypes[type] };
-}
-
-/** LogicalTypes.md, with the older names for readers that know them only. */
-const parquetTypes: Readonly<Record<ColumnType, Partial<SchemaElement>>> = {
-  long: { type: 'INT64' },
-  double: { type: 'DOUBLE' },
-  boolean: { type: 'BOOLEAN' },
-  date: { type: 'INT32', converted_type: 'DATE', logical_type: { type: 'DATE' } },
-  timestamp: {
-    type: 'INT64',
-    converted_type: 'TIMESTAMP_MICROS',
-    logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MICROS' },
-  },
-  string: { type: 'BYTE_ARRAY', converted_type: 'UTF8', logical_type: { type: 'STRING' } },
-};

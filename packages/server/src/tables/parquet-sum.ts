@@ -1,4 +1,4 @@
-import { fstatSync, readSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import {
   type ColumnChunkKind,
   type ColumnChunkReader,
@@ -6,15 +6,10 @@ import {
   PageFault,
   type ReadValues,
 } from '@tally/kernels';
-import {
-  type ColumnMetaData,
-  type FileMetaData,
-  parquetMetadata,
-  type SchemaElement,
-} from 'hyparquet';
 import { kernels, readPieces, upTo } from './kernel.js';
 import type { ParquetReader } from './parquet.js';
 import { type ColumnRange, startOf } from './parquet-file.js';
+import { type Footer, readFooter } from './read-footer.js';
 
 /**
  * The exact sum of an integer column of a Parquet file; nulls add nothing.
@@ -52,7 +47,7 @@ export async function readLongs<T>(
   readOther: (parquet: ParquetReader) => Promise<T>,
 ): Promise<T> {
   if (ranges !== undefined) return readChunks(ranges.map((range) => ({ ...range, kind: written })));
-  const footer = readFooter(fd, fstatSync(fd).size);
+  const footer = readFooter(fd);
   try {
     return readChunks(columnChunks(footer, field));
   } catch (error) {
@@ -73,7 +68,7 @@ export function checkPages(fd: number, range: ColumnRange, type: 'INT32' | 'INT6
 
 /** Where each column is that Tally has written as it writes integers, by field. */
 export function readColumnRanges(fd: number): Map<string, ColumnRange[]> {
-  const footer = readFooter(fd, fstatSync(fd).size);
+  const footer = readFooter(fd);
   const found = new Map<string, ColumnRange[]>();
   for (const { name, type, num_children } of footer.schema) {
     if (type !== 'INT64' || num_children) continue;
@@ -107,66 +102,24 @@ export async function withParquet<T>(
   }
 }
 
-/** Magic number and length at the end of a Parquet file. */
-const tailBytes = 8;
-
-/** The footer of the Parquet file `fd` of `size` bytes. Throws an Error that says what is damaged. */
-export function readFooter(fd: number, size: number): FileMetaData {
-  const tail = readRange(fd, Math.max(0, size - tailBytes), size);
-  if (tail.length < tailBytes) throw new Error('it is too short');
-  const footerBytes = new DataView(tail.buffer).getUint32(0, true);
-  if (footerBytes + tailBytes > size) throw new Error('its footer is longer than the file');
-  return parquetMetadata(readRange(fd, size - tailBytes - footerBytes, size).buffer);
-}
-
-function readRange(fd: number, from: number, to: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(to - from);
-  for (let filled = 0; filled < bytes.length; ) {
-    const read = readSync(fd, bytes, filled, bytes.length - filled, from + filled);
-    if (read === 0) throw new Error('it ends too early');
-    filled += read;
-  }
-  return bytes;
-}
-
 /** Where a column's bytes are in one row group, and how they are to be read. */
 export interface ColumnChunk extends ColumnRange {
   readonly kind: ColumnChunkKind;
 }
 
-function columnChunks(footer: FileMetaData, field: string): ColumnChunk[] {
-  const { repetition_type } = elementOf(footer, field);
-  return columnMetadata(footer, field).map((chunk) => {
+function columnChunks(footer: Footer, field: string): ColumnChunk[] {
+  const element = footer.schema.find(({ name }, i) => i > 0 && name === field);
+  return footer.columnOf(field).map((chunk) => {
     const { type, codec } = chunk;
     if (type !== 'INT64' && type !== 'INT32') throw new Error('the column holds no integers');
     // The kernel knows two codecs; anything else is for parquet-wasm.
     if (codec !== 'UNCOMPRESSED' && codec !== 'SNAPPY') throw new PageFault(-2);
     return {
-      kind: { type, codec, optional: repetition_type === 'OPTIONAL' },
+      kind: { type, codec, optional: element?.repetition_type === 'OPTIONAL' },
       from: Number(startOf(chunk)),
       bytes: Number(chunk.total_compressed_size),
       values: Number(chunk.num_values),
     };
-  });
-}
-
-function elementOf({ schema }: FileMetaData, field: string): SchemaElement {
-  const element = schema.find(
-    ({ name, num_children }, i) => i > 0 && !num_children && name === field,
-  );
-  if (element === undefined) throw new Error('it does not have the column');
-  return element;
-}
-
-/** What the footer says of a column in each row group. */
-export function columnMetadata(footer: FileMetaData, field: string): ColumnMetaData[] {
-  elementOf(footer, field);
-  return footer.row_groups.map(({ columns }) => {
-    const chunk = columns.find(
-      ({ meta_data }) => meta_data?.path_in_schema[0] === field,
-    )?.meta_data;
-    if (chunk === undefined) throw new Error('a row group of it does not have the column');
-    return chunk;
   });
 }
 

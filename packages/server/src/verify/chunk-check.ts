@@ -2,7 +2,8 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { LoggedChunk } from '../tables/delta-log.js';
 import { fileCrc32c, wrongCrc32c } from '../tables/file-checksum.js';
 import type { ColumnRange } from '../tables/parquet-file.js';
-import { readColumnRanges, readFooter, sumParquetColumn } from '../tables/parquet-sum.js';
+import { readColumnRanges, sumParquetColumn } from '../tables/parquet-sum.js';
+import { readFooter } from '../tables/read-footer.js';
 import { readCsvFile } from './csv-check.js';
 import type { ProblemKind } from './report.js';
 
@@ -134,8 +135,8 @@ async function checkParquet(
       chunk.checksums.parquetCrc32c,
     );
   }
-  const { num_rows, schema } = readFooter(fd, bytes);
-  checkRows(Number(num_rows), chunk.rows);
+  const { rows, schema } = readFooter(fd);
+  checkRows(rows, chunk.rows);
   const ranges = readColumnRanges(fd);
   const sums = new Map<number, bigint>();
   if (!areFieldsKnown) return { bytes, sums, ranges };

@@ -245,7 +245,7 @@ export const mutants: readonly Mutant[] = [
     name: 'the last checkpoint but one removed',
     file: server('tables/make-checkpoint.ts'),
     edits: [['found < version) await rm', 'found <= version) await rm']],
-    noticedBy: tests('server', 'checkpoints.test.ts', 'has the last two checkpoints'),
+    noticedBy: tests('server', 'checkpoints.slow.test.ts', 'has the last two checkpoints'),
   },
   {
     name: 'a checkpoint without the last commits',
@@ -258,7 +258,7 @@ export const mutants: readonly Mutant[] = [
     ],
     noticedBy: tests(
       'server',
-      'checkpoints.test.ts',
+      'checkpoints.slow.test.ts',
       'a checkpoint holds what its commits come to',
     ),
   },

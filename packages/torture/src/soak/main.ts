@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import { countOption, runCommand } from '../run-options.js';
 import type { Sample } from './sample.js';
 import { saveReport } from './soak-report.js';
-import { livesOf, runSoak } from './soak-run.js';
+import { foldersOf, runSoak } from './soak-run.js';
 import { findings, passes } from './soak-verdict.js';
 
 const results = fileURLToPath(new URL('../../results', import.meta.url));
@@ -17,7 +17,7 @@ const command = runCommand(
     'memory, open files, threads and latencies over time, and whether all data is right. It needs ' +
     'Linux and the right to make a control group.',
 )
-  .addOption(countOption('--minutes', 'how long; at least 6 servers have their turn', 60))
+  .addOption(countOption('--minutes', 'how long; at least 7 servers have their turn', 60))
   .addOption(
     new Option('--out <folder>', 'where soak.md and soak.svg go')
       .argParser(userPath)
@@ -27,7 +27,7 @@ const { minutes, seed, out } = command.parse().opts();
 
 // Ended by a signal, this process would leave its server behind.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-const lives = livesOf(minutes);
+const lives = foldersOf(minutes).flat();
 console.log(
   `${minutes} minutes, ${lives.length} lives of up to ${Math.max(...lives).toFixed(1)}, seed ${seed}`,
 );

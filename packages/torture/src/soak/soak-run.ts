@@ -39,24 +39,24 @@ export interface SoakRecord {
 }
 
 const sampleMs = 3000;
-/** A new data folder is begun after that, so that the data does not grow without bound. */
-const folderMinutesMax = 20;
-/** Three folders, so that each third of a run has seen the same. */
-const foldersMin = 3;
+/** What goes on longer is repeated, with new data folders, so that the data does not grow without bound. */
+const roundMinutesMax = 60;
 /**
- * The lives of a folder, by their share of its time: one to be killed early, and one that is long
- * enough to show what memory does once it has settled, which takes up to 7 minutes.
+ * The lives of each folder of a round, by their share of its time: several that are killed early, and
+ * one long enough to show what memory does once it has settled, which takes 20 minutes. The first
+ * and the last third of a round have seen the same.
  */
-const lifeShares = [1 / 4, 3 / 4];
+const early = [1 / 24, 1 / 24, 1 / 24];
+const folderShares = [early, [3 / 4], early];
 
 /** Caches that are full within the first minutes: what grows after that is no cache. */
 const smallCaches = ['--sum-cache-entries', '2000', '--catalog-cache-entries', '2000'];
 
-/** How long each life of a run is, in minutes: the same in each third of the run. */
-export function livesOf(minutes: number): readonly number[] {
-  const folders = foldersMin * Math.max(1, Math.ceil(minutes / (foldersMin * folderMinutesMax)));
-  return Array.from({ length: folders }, () =>
-    lifeShares.map((share) => (minutes / folders) * share),
+/** How long each life of each data folder is, in minutes. */
+export function foldersOf(minutes: number): readonly (readonly number[])[] {
+  const rounds = Math.max(1, Math.ceil(minutes / roundMinutesMax));
+  return Array.from({ length: rounds }, () =>
+    folderShares.map((shares) => shares.map((share) => (minutes / rounds) * share)),
   ).flat();
 }
 
@@ -109,11 +109,10 @@ class Run {
   }
 
   async allLives(): Promise<void> {
-    const lives = livesOf(this.options.minutes);
-    for (let first = 0; first < lives.length; first += lifeShares.length) {
+    for (const lives of foldersOf(this.options.minutes)) {
       const dataDir = await mkdtemp(path.join(tmpdir(), 'tally-soak-'));
       try {
-        await this.#livesOfFolder(dataDir, lives.slice(first, first + lifeShares.length));
+        await this.#livesOfFolder(dataDir, lives);
       } catch (error) {
         throw new Error(`${messageOf(error)}. The data is kept in ${dataDir}.`, { cause: error });
       }

@@ -12,8 +12,8 @@ export interface Finding {
 }
 
 /**
- * The share of a life in which caches and heaps fill and code is compiled, which takes up to 7
- * minutes: what grows then is no leak, and a leak goes on after it.
+ * The share of a life in which caches and heaps fill and code is compiled, which takes up to 20
+ * minutes of a long one: what grows then is no leak, and a leak goes on after it.
  */
 const warmShare = 0.5;
 /** A fit over less is noise: the garbage collector alone moves 20 MB. */

@@ -358,7 +358,7 @@ export interface CsvOptions {
    * makes its row a bad one. With STRING any value will do. A name that the file does not have is an
    * error.
    */
-  types: { [key: string]: ColumnType };
+  types: Map<string, ColumnType>;
   /**
    * What to do with rows that have too many fields or too few, values that are not of a declared
    * type, fields that are too long or not UTF-8, or quotes that are not closed or have text behind
@@ -854,7 +854,7 @@ function createBaseCsvOptions(): CsvOptions {
     noHeader: false,
     nullWords: [],
     compression: 0,
-    types: {},
+    types: new Map(),
     badRows: 0,
     rejectedRowsMax: 0,
   };
@@ -877,7 +877,7 @@ export const CsvOptions: MessageFns<CsvOptions> = {
     if (message.compression !== 0) {
       writer.uint32(40).int32(message.compression);
     }
-    globalThis.Object.entries(message.types).forEach(([key, value]: [string, ColumnType]) => {
+    message.types.forEach((value, key) => {
       CsvOptions_TypesEntry.encode({ key: key as any, value }, writer.uint32(50).fork()).join();
     });
     if (message.badRows !== 0) {
@@ -949,7 +949,7 @@ export const CsvOptions: MessageFns<CsvOptions> = {
 
             const entry6 = CsvOptions_TypesEntry.decode(reader, reader.uint32());
             if (entry6.value !== undefined) {
-              message.types[entry6.key] = entry6.value;
+              message.types.set(entry6.key, entry6.value);
             }
             continue;
           }
@@ -998,18 +998,13 @@ export const CsvOptions: MessageFns<CsvOptions> = {
       compression: isSet(object.compression) ? compressionFromJSON(object.compression) : 0,
       types: isObject(object.types)
         ? (globalThis.Object.entries(object.types) as [string, any][]).reduce(
-          (acc: { [key: string]: ColumnType }, [key, value]: [string, any]) => {
-            globalThis.Object.defineProperty(acc, key, {
-              value: columnTypeFromJSON(value),
-              enumerable: true,
-              configurable: true,
-              writable: true,
-            });
+          (acc: Map<string, ColumnType>, [key, value]: [string, any]) => {
+            acc.set(key, columnTypeFromJSON(value));
             return acc;
           },
-          {},
+          new Map(),
         )
-        : {},
+        : new Map(),
       badRows: isSet(object.badRows)
         ? badRowsFromJSON(object.badRows)
         : isSet(object.bad_rows)
@@ -1040,14 +1035,11 @@ export const CsvOptions: MessageFns<CsvOptions> = {
     if (message.compression !== 0) {
       obj.compression = compressionToJSON(message.compression);
     }
-    if (message.types) {
-      const entries = globalThis.Object.entries(message.types) as [string, ColumnType][];
-      if (entries.length > 0) {
-        obj.types = {};
-        entries.forEach(([k, v]) => {
-          obj.types[k] = columnTypeToJSON(v);
-        });
-      }
+    if (message.types?.size) {
+      obj.types = {};
+      message.types.forEach((v, k) => {
+        obj.types[k] = columnTypeToJSON(v);
+      });
     }
     if (message.badRows !== 0) {
       obj.badRows = badRowsToJSON(message.badRows);
@@ -1068,15 +1060,15 @@ export const CsvOptions: MessageFns<CsvOptions> = {
     message.noHeader = object.noHeader ?? false;
     message.nullWords = object.nullWords?.map((e) => e) || [];
     message.compression = object.compression ?? 0;
-    message.types = (globalThis.Object.entries(object.types ?? {}) as [string, ColumnType][]).reduce(
-      (acc: { [key: string]: ColumnType }, [key, value]: [string, ColumnType]) => {
+    message.types = (() => {
+      const m = new Map();
+      (object.types as Map<string, ColumnType> ?? new Map()).forEach((value, key) => {
         if (value !== undefined) {
-          acc[key] = value as ColumnType;
+          m.set(key, value as ColumnType);
         }
-        return acc;
-      },
-      {},
-    );
+      });
+      return m;
+    })();
     message.badRows = object.badRows ?? 0;
     message.rejectedRowsMax = object.rejectedRowsMax ?? 0;
     return message;
