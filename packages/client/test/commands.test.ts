@@ -282,6 +282,17 @@ describe('upload', () => {
     expect(await refused(1, 'upload', 'bad.csv', '--table', 'nosuch')).toMatch(/^NOT_FOUND: /);
   });
 
+  test('of a file with another delimiter: which option there is for it', async () => {
+    cwd = await temporaryFolder({ 'semicolons.csv': 'a;b\n1,5;2\n' });
+    const args = ['upload', 'semicolons.csv', '--port', String(server.port)];
+    const refusal = await tally(args, { cwd });
+    expect(refusal.code).toBe(1);
+    expect(refusal.stdout).toMatch(/^line 2: the row has more than 1 fields/);
+    expect(refusal.stderr).toMatch(/See --delimiter\.$/m);
+    const kept = await tally([...args, '--delimiter', ';'], { cwd });
+    expect(kept).toEqual({ code: 0, stdout: 'success\n', stderr: '' });
+  });
+
   test.each([
     { args: ['--delimiter', 'ab'], message: /one character of ASCII/ },
     { args: ['--type', 'zip=text'], message: /column=type, such as zip=string/ },

@@ -116,11 +116,14 @@ function printResult(prefix: string, result: UploadResult | undefined): void {
   if (rejected > rows.length) console.log(`  and ${rejected - rows.length} more`);
 }
 
+/** What is wrong with most files whose fields are not separated by commas. */
+const oneColumn = /, but the header has 1: /;
+
 /** Prints why a file was not kept. Throws if the next one cannot be sent either. */
 function printFailure(
   { address }: Tally,
   file: CsvFile,
-  { json }: UploadOptions,
+  { json, delimiter }: UploadOptions,
   prefix: string,
   error: unknown,
 ): void {
@@ -131,6 +134,10 @@ function printFailure(
   if (!isOfFile || !(error instanceof TallyError)) throw failure;
   const { code, reason, sentence } = error;
   if (json) console.log(toJson({ file: file.name, error: { code, reason, sentence } }));
-  else if (code === 'REFUSED') console.log(`${prefix}${sentence}`);
-  else console.error(`${prefix}${failure.message}`);
+  else if (code === 'REFUSED') {
+    console.log(`${prefix}${sentence}`);
+    if (delimiter === undefined && oneColumn.test(sentence)) {
+      console.error('Is there another character than a comma between the fields? See --delimiter.');
+    }
+  } else console.error(`${prefix}${failure.message}`);
 }
