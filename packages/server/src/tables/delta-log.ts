@@ -1,8 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { link, readdir, readFile, rm } from 'node:fs/promises';
+import { link, open, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ColumnType } from '@tally/kernels';
-import { syncPath } from '../sync-path.js';
 import type { Checkpoints } from './checkpoints.js';
 import { type TableFolders, writeNewFile } from './files.js';
 import { ForeignLogError, fileOf, missingCommit, throwUncertain } from './log-errors.js';
@@ -190,18 +189,22 @@ export function openDeltaLog(
       const text = commitText(entry, committedMs);
       const spooled = path.join(folders.spool, `${randomUUID()}.json`);
       const target = path.join(folders.log, fileOf(entry.version));
+      // Opened first: a fault of the disk is told to who had the folder open when it came, and else to
+      // the first who asks, which may be a checkpoint.
+      const folder = sync ? await open(folders.log, 'r') : undefined;
       try {
         await writeNewFile(spooled, text, sync);
         // A link, unlike a rename, fails when the name exists.
         await link(spooled, target);
+        await folder?.sync().catch(throwUncertain);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
         throw error;
       } finally {
+        await folder?.close();
         // What stays behind is removed at the next start.
         await rm(spooled, { force: true }).catch(() => {});
       }
-      if (sync) await syncPath(folders.log).catch(throwUncertain);
       checkpoints?.committed(entry.version);
       return { ...entry, committedMs, digest: digestOf(text) };
     },

@@ -89,7 +89,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "no sync of the log's folder",
     file: server('tables/delta-log.ts'),
-    edits: [['      if (sync) await syncPath(folders.log).catch(throwUncertain);\n', '']],
+    edits: [['        await folder?.sync().catch(throwUncertain);\n', '']],
     noticedBy: syncsBeforeReplies,
   },
   {
