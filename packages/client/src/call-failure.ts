@@ -47,4 +47,5 @@ const hints: Readonly<Record<string, string>> = {
   TABLE_NOT_FOUND: 'tally tables create, tally tables',
   COLUMN_NOT_FOUND: 'tally describe',
   CHUNK_NOT_FOUND: 'tally chunks',
+  TOKEN_MISSING: '--token-from, or TALLY_TOKEN',
 };

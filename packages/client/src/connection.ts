@@ -12,15 +12,25 @@ export interface ConnectionOptions extends ServerOptions, RepeatOptions {}
 export async function connectTo(options: ConnectionOptions): Promise<Tally> {
   const { connectTimeout, deadline, attempts } = options;
   const tls = await tlsOf(options);
+  const token = await tokenOf(options);
   try {
     return await connect(serverAddress(options), {
       connectTimeoutMs: connectTimeout,
       deadlineMs: deadline,
       attempts,
       tls,
+      token,
     });
   } catch (error) {
+    if (error instanceof TypeError) {
+      throw new CommandError(error.message, exitCodes.wrongUsage, { cause: error });
+    }
     if (!(error instanceof TallyError)) throw error;
+    if (error.cause === undefined) {
+      throw new CommandError(`${capital(error.sentence)}.`, exitCodes.unreachable, {
+        cause: error,
+      });
+    }
     throw new CommandError(
       `No Tally server answered at ${serverAddress(options)} within ${connectTimeout / 1000} s: start ` +
         'one with `npm start` or `docker compose up`, or say where it is with --host and --port.',
@@ -29,6 +39,8 @@ export async function connectTo(options: ConnectionOptions): Promise<Tally> {
     );
   }
 }
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Connects, runs `work`, and closes the connection whatever happens; calls that fail throw CommandError. */
 export async function withTally(
@@ -58,7 +70,20 @@ async function tlsOf(options: ServerOptions): Promise<true | TlsOptions | undefi
   return { ca, cert, key };
 }
 
-async function pem(path: string | undefined): Promise<Uint8Array | undefined> {
+/** The token of the file, or of the environment; undefined if there is none. */
+async function tokenOf({ tokenFrom }: ServerOptions): Promise<string | undefined> {
+  const text = (await pem(tokenFrom))?.toString('utf8') ?? process.env.TALLY_TOKEN;
+  const token = text?.trim();
+  if (token === '' || (token !== undefined && /\s/.test(token))) {
+    throw new CommandError(
+      `${tokenFrom ?? 'TALLY_TOKEN'} is to hold one token, and nothing else.`,
+      exitCodes.wrongUsage,
+    );
+  }
+  return token;
+}
+
+async function pem(path: string | undefined): Promise<Buffer | undefined> {
   if (path === undefined) return undefined;
   try {
     return await readFile(path);

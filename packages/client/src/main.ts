@@ -4,6 +4,7 @@ import { addAggregate } from './commands/aggregate.js';
 import { addBigdata } from './commands/bigdata.js';
 import { addChunks } from './commands/chunks.js';
 import { addColumnSums } from './commands/column-sum.js';
+import { addConfig } from './commands/config.js';
 import { addDescribe } from './commands/describe.js';
 import { addExport } from './commands/export.js';
 import { addNumbers } from './commands/numbers.js';
@@ -11,6 +12,7 @@ import { addReset } from './commands/reset.js';
 import { addServe } from './commands/serve.js';
 import { addSum } from './commands/sum.js';
 import { addTables } from './commands/tables.js';
+import { addToken } from './commands/token.js';
 import { addUpload } from './commands/upload.js';
 import { addVerify } from './commands/verify.js';
 import { addWorkload } from './commands/workload.js';
@@ -35,6 +37,8 @@ Example:
   .exitOverride();
 
 addServe(program);
+addConfig(program);
+addToken(program);
 addUpload(program);
 addSum(program);
 addColumnSums(program);

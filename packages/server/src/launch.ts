@@ -54,6 +54,8 @@ export async function launchServer(options: LaunchOptions = {}): Promise<Launche
       main,
       ...['--port', String(options.port ?? 0), '--data-dir', dataDir],
       ...['--warmup-calls', String(options.warmupCalls ?? 0)],
+      // A line for each call is of use to nobody here.
+      ...['--log-level', 'warn'],
       ...(options.args ?? []),
     ],
     { env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] },
@@ -65,11 +67,15 @@ export async function launchServer(options: LaunchOptions = {}): Promise<Launche
   options.killed?.addEventListener('abort', kill, { once: true });
   void exited.then(() => process.off('exit', kill));
   let output = '';
+  let isListening = false;
   const port = await new Promise<number>((resolve, reject) => {
     const onData = (text: string) => {
       output += text;
+      if (isListening) return;
       const listening = /^Tally serves .* on \S+:(\d+), data in /m.exec(output);
-      if (listening) resolve(Number(listening[1]));
+      if (listening === null) return;
+      isListening = true;
+      resolve(Number(listening[1]));
     };
     child.stdout.setEncoding('utf8').on('data', onData);
     child.stderr.setEncoding('utf8').on('data', onData);

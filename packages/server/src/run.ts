@@ -1,4 +1,5 @@
 import { type Config, readConfig } from './config.js';
+import { flushLogger, logger, openLogger } from './logger.js';
 import { startServer } from './server.js';
 import { StartError } from './start-error.js';
 
@@ -11,17 +12,23 @@ import { StartError } from './start-error.js';
  */
 export async function runServer(argv: readonly string[], name: string): Promise<void> {
   const config = readConfig(argv, { name, throws: true });
+  await openLogger(config);
   const ending = new AbortController();
   const starting = startServer(config, ending.signal);
   endOnSignals(ending, starting);
   try {
-    const { port, warmUpMs } = await starting;
+    const { port, metricsPort, warmUpMs } = await starting;
     if (ending.signal.aborted) return;
     console.log(`Ready in ${seconds(performance.now())}, ${warmUpShare(config, warmUpMs)}`);
     const where = `${config.host}:${port}, data in ${config.dataDir}`;
+    if (metricsPort !== undefined) {
+      console.log(`Metrics: http://${config.metricsHost}:${metricsPort}/metrics`);
+    }
+    warnOfOpenDoors(config);
     console.log(`Tally serves ${config.services.join(' and ')} on ${where}`);
   } catch (error) {
     console.error(error instanceof StartError ? error.message : error);
+    await flushLogger();
     process.exit(1);
   }
 }
@@ -35,10 +42,27 @@ function endOnSignals(ending: AbortController, starting: ReturnType<typeof start
       console.log(`${signal}: finishing the calls in progress`);
       const server = await starting;
       await server.stop();
+      await flushLogger();
       process.exit(0);
     });
   }
 }
+
+/** Says what an operator may not have meant. */
+function warnOfOpenDoors({ host, tokenFile, tlsCert }: Config): void {
+  if (isLoopback(host)) return;
+  if (tokenFile === undefined) {
+    logger.warn(
+      `Whoever reaches ${host} may do everything: give --token-file, or let only trusted programs ` +
+        'reach it.',
+    );
+  } else if (tlsCert === undefined) {
+    logger.warn('Tokens come unencrypted, for everybody on the way to read: give --tls-cert.');
+  }
+}
+
+const isLoopback = (host: string) =>
+  host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 

@@ -5,14 +5,24 @@ import {
   TableServiceDefinition,
 } from '@tally/stubs';
 import { createServer, type Server } from 'nice-grpc';
-import type { Config } from './config.js';
+import { createAccess } from './access/access.js';
+import { openEncryption } from './access/tls.js';
+import type { Config, ServiceName } from './config.js';
 import { openDataFolder } from './data-folder.js';
 import type { DataFolderLock } from './data-folder-lock.js';
 import { StoppedError } from './lmdb-failure.js';
+import { logger } from './logger.js';
 import { numberService } from './numbers/number-service.js';
 import { numStoreService, openNumbers } from './numbers/service.js';
+import { createObservation } from './observe/observation.js';
+import { stagesMiddleware } from './observe/observe-calls.js';
+import { addServerMetrics, type OpenedParts } from './observe/part-metrics.js';
+import { type Admissions, createAdmissions } from './rpc/admission.js';
+import { createConnections } from './rpc/connections.js';
 import { errorMiddleware } from './rpc/errors.js';
+import { createHealth } from './rpc/health.js';
 import { listen, rpcOptions } from './rpc/listen.js';
+import { reflection } from './rpc/reflection.js';
 import { addShortMethods, type ShortMethods } from './rpc/short-calls.js';
 import { decodingStrictly } from './rpc/strict-decoding.js';
 import { StartError } from './start-error.js';
@@ -25,9 +35,14 @@ import { warmUp } from './warm-up.js';
 export interface RunningServer {
   /** The port that it listens on. */
   readonly port: number;
+  /** The port of `/metrics`; undefined if there is none. */
+  readonly metricsPort: number | undefined;
   /** How long the warm-up took, in milliseconds; undefined if there was none. */
   readonly warmUpMs: number | undefined;
-  /** Lets calls in progress end, for `drainMs` at most, then closes everything. */
+  /**
+   * Takes no more calls, lets those in progress end, for `drainMs` at most, refuses the others, and
+   * closes everything.
+   */
   stop(): Promise<void>;
 }
 
@@ -47,48 +62,98 @@ export async function startServer(
   ending: AbortSignal = new AbortController().signal,
 ): Promise<RunningServer> {
   const shortMethods: ShortMethods = new Map();
-  const rpc = createServer(rpcOptions(config, shortMethods)).use(errorMiddleware);
+  const observation = createObservation(config);
+  const access = createAccess(config.tokenFile);
+  const admissions = createAdmissions(config);
+  const connections = createConnections(config.connectionsMax);
+  const passages = {
+    observing: observation.calls?.interceptor,
+    access: access.interceptor,
+    admissions: admissions.interceptor,
+    shortMethods,
+  };
+  const rpc = createServer(rpcOptions(config, passages))
+    .use(errorMiddleware)
+    .use(stagesMiddleware(observation.calls));
+  const names = config.services.flatMap((service) => serviceNames[service]);
+  const health = createHealth(names);
   const parts: Promise<Part>[] = [];
-  const bound = new Promise<number>((resolve, reject) => {
-    // One turn later: every service is added before the server listens.
-    setImmediate(() => listen(rpc, config).then(resolve, reject));
-  });
+  const encryption = openEncryption(config);
+  const bound = Promise.all([encryption, access.open()]).then(([{ credentials }]) =>
+    // A turn later than now: every service is added before the server listens.
+    listen(rpc, config, credentials, connections),
+  );
   const folder = bound.then(() => openDataFolder(config));
   // One turn later: every part is on the list.
   const warmedUp = folder.then(() => Promise.all(parts)).then(() => warmUpMs(config, ending));
-  const whenWarm = <P extends Part>(opening: Promise<P>): Promise<P> => {
+  const whenWarm = <P extends Part>(opening: Promise<P>, service: ServiceName): Promise<P> => {
     parts.push(opening);
-    const ready = Promise.all([opening, warmedUp]).then(([part]) => part);
+    const ready = Promise.all([opening, warmedUp]).then(([part]) => {
+      for (const name of serviceNames[service]) health.setServing(name);
+      return part;
+    });
     // A failure ends the start below, whether or not a call waits for this part.
     ready.catch(() => {});
     return ready;
   };
+  const opened: OpenedParts = { numbers: undefined, tables: undefined };
 
+  rpc.add(health.definition, health.service);
+  const described = reflection([...names, health.definition.fullName]);
+  rpc.add(described.definition, described.service);
   if (config.services.includes('numbers')) {
     const numbers = folder.then(() => openNumbers(config));
-    const ready = whenWarm(numbers);
+    const ready = whenWarm(numbers, 'numbers');
     const frozen = numStoreService(ready, config);
     rpc.add(decodingStrictly(NumStoreDefinition), frozen);
     addShortMethods(shortMethods, NumStoreDefinition, frozen);
     const service = numberService(ready, config);
     rpc.add(decodingStrictly(NumberServiceDefinition), service);
     addShortMethods(shortMethods, NumberServiceDefinition, service);
+    opened.numbers = numbers;
   }
   if (config.services.includes('tables')) {
     const tables = folder.then(() => openTables(config));
-    const ready = whenWarm(tables);
+    const ready = whenWarm(tables, 'tables');
     rpc.add(decodingStrictly(TableDefinition), tableService(ready));
     rpc.add(decodingStrictly(TableServiceDefinition), tableServiceV1(ready, config));
+    opened.tables = tables;
   }
 
-  const stop = () => stopServer(rpc, parts, folder, config.drainMs);
+  const stop = async () => {
+    health.stop();
+    await drain(rpc, admissions, config.drainMs);
+    await closeAll(parts, folder);
+    access.close();
+    const [encrypted] = await Promise.allSettled([encryption]);
+    if (encrypted.status === 'fulfilled') encrypted.value.close();
+    await observation.close();
+  };
   try {
-    return { port: await bound, warmUpMs: await warmedUp, stop };
+    const port = await bound;
+    const { expiresAtSeconds } = await encryption;
+    await observation.open((sink) =>
+      addServerMetrics(sink, { admissions, connections, expiresAtSeconds, opened }),
+    );
+    const running = {
+      port,
+      metricsPort: observation.metricsPort(),
+      warmUpMs: await warmedUp,
+      stop,
+    };
+    health.setServing('');
+    return running;
   } catch (error) {
     await stop();
     throw startError(error, config.dataDir);
   }
 }
+
+/** The names that health checks and reflection know, by what serves them. */
+const serviceNames: Readonly<Record<ServiceName, readonly string[]>> = {
+  numbers: [NumStoreDefinition.fullName, NumberServiceDefinition.fullName],
+  tables: [TableDefinition.fullName, TableServiceDefinition.fullName],
+};
 
 /** How long the warm-up took; undefined if there was none. A failed one is logged, and that is all. */
 async function warmUpMs(config: Config, ending: AbortSignal): Promise<number | undefined> {
@@ -99,7 +164,7 @@ async function warmUpMs(config: Config, ending: AbortSignal): Promise<number | u
     return performance.now() - startMs;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    console.error(`Not warmed up, so the first calls are slower: ${reason}`);
+    logger.warn(`Not warmed up, so the first calls are slower: ${reason}`);
     return undefined;
   }
 }
@@ -128,19 +193,33 @@ function startError(error: unknown, dataDir: string): unknown {
   );
 }
 
-async function stopServer(
-  rpc: Server,
-  parts: Promise<Part>[],
-  folder: Promise<DataFolderLock>,
-  drainMs: number,
-): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const graceOver = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, drainMs);
-  });
-  await Promise.race([rpc.shutdown(), graceOver]);
-  clearTimeout(timer);
+/** How long refused calls have to be told so. */
+const refusalMs = 200;
+
+/** Takes no more calls; those in progress end by themselves within `drainMs`, or are refused. */
+async function drain(rpc: Server, admissions: Admissions, drainMs: number): Promise<void> {
+  const shutdown = rpc.shutdown();
+  const isDrained = await endsWithin(shutdown, drainMs);
+  if (!isDrained) {
+    admissions.refuseAll();
+    await endsWithin(shutdown, refusalMs);
+  }
   rpc.forceShutdown();
+}
+
+async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true), over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function closeAll(parts: Promise<Part>[], folder: Promise<DataFolderLock>): Promise<void> {
   for (const part of await Promise.allSettled(parts)) {
     if (part.status === 'fulfilled') await part.value.close();
   }

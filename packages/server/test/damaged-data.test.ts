@@ -153,7 +153,7 @@ test('a damaged index is made anew from the log, which is logged', () =>
     await truncate(file, 3 * 4096);
     await withProcess({ dataDir }, async (server, { table }) => {
       expect(server.output()).toMatch(
-        /^The table's index was damaged and is made anew from the log: of \S+data\.mdb, it has /m,
+        /"The table's index was damaged and is made anew from the log: of \S+data\.mdb, it has /m,
       );
       expect(await sumOf(table, 'x')).toBe(21n);
     });

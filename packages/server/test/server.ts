@@ -18,7 +18,11 @@ import { createChannel, createClient } from 'nice-grpc';
 import { afterAll, beforeAll } from 'vitest';
 import { readConfig } from '../dist/config.js';
 import { type LaunchedServer, type LaunchOptions, launchServer } from '../dist/launch.js';
+import { openLogger } from '../dist/logger.js';
 import { startServer } from '../dist/server.js';
+
+// Lines of calls that a test has refused, or slow, would be read by nobody.
+await openLogger({ logLevel: 'error', logFormat: 'json' });
 
 /** Typed clients of one server, over a TCP connection of their own. */
 export interface Connection {

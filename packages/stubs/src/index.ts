@@ -84,3 +84,6 @@ export {
   UploadRequest,
   UploadResponse,
 } from './gen/tally/v1/table_service.js';
+
+/** The file of every message and service, as a google.protobuf.FileDescriptorSet, for server reflection. */
+export const descriptorSetFile: URL = new URL('./descriptors.binpb', import.meta.url);

@@ -12,6 +12,8 @@ export interface ServerOptions {
   readonly tlsCa?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  /** Absolute path of a file that holds a token. */
+  readonly tokenFrom?: string;
 }
 
 /** Returns `host:port`, as it is shown and dialled. */
@@ -49,5 +51,10 @@ export function addServerOptions(command: Command): Command {
     .option('--tls', 'encrypt the connection')
     .option('--tls-ca <file>', 'the same, trusting these certificates of authorities', filePath)
     .option('--tls-cert <file>', "the same, with this client's certificate", filePath)
-    .option('--tls-key <file>', 'the private key of --tls-cert', filePath);
+    .option('--tls-key <file>', 'the private key of --tls-cert', filePath)
+    .option(
+      '--token-from <file>',
+      "the file that holds this client's token, for a server that asks for one (or TALLY_TOKEN)",
+      filePath,
+    );
 }

@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Channel, ChannelCredentials, createChannel, waitForChannelReady } from 'nice-grpc';
+import { connectFault } from './connect-fault.js';
 import { TallyError } from './tally-error.js';
 
 /** How a connection is encrypted; PEM as text or bytes. */
@@ -45,18 +47,43 @@ export async function readyChannel(
   timeoutMs: number,
 ): Promise<Channel> {
   const channel = createChannel(address, credentialsOf(tls), channelOptions);
+  const isOver = new AbortController();
   try {
-    await waitForChannelReady(channel, new Date(Date.now() + timeoutMs));
+    await Promise.race([
+      waitForChannelReady(channel, new Date(Date.now() + timeoutMs)),
+      rejectIfHopeless(address, tls, isOver.signal),
+    ]);
   } catch (cause) {
     channel.close();
-    throw new TallyError({
-      code: 'UNAVAILABLE',
-      sentence: `no Tally server answered at ${address} within ${timeoutMs / 1000} s`,
-      method: 'connect',
-      cause,
-    });
+    if (cause instanceof TallyError) throw cause;
+    throw unavailable(`no Tally server answered at ${address} within ${timeoutMs / 1000} s`, cause);
+  } finally {
+    isOver.abort();
   }
   return channel;
+}
+
+const unavailable = (sentence: string, cause?: unknown) =>
+  new TallyError({ code: 'UNAVAILABLE', sentence, method: 'connect', cause });
+
+/** How long a connection may take before it is asked why there is none, and between two such questions. */
+const askMs = 500;
+
+/** Rejects once it is known that no wait will help; never resolves. */
+async function rejectIfHopeless(
+  address: string,
+  tls: true | TlsOptions | undefined,
+  isOver: AbortSignal,
+): Promise<never> {
+  while (!isOver.aborted) {
+    await delay(askMs, undefined, { ref: false });
+    if (isOver.aborted) break;
+    const fault = await connectFault(address, tls);
+    if (fault !== undefined) {
+      throw unavailable(`the server at ${address} cannot be connected to: ${fault}`);
+    }
+  }
+  return new Promise<never>(() => {});
 }
 
 function credentialsOf(tls: true | TlsOptions | undefined): ChannelCredentials {

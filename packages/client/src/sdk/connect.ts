@@ -11,11 +11,17 @@ import { readyChannel, serverAddress, type TlsOptions } from './channel.js';
 import { type Frozen, frozenCalls } from './frozen.js';
 import { type Numbers, numberCalls } from './numbers.js';
 import { type Tables, tableCalls } from './tables.js';
+import { refuseOpenToken, type TokenSource, tokenMiddleware } from './token.js';
 
 /** How to connect, and what calls do unless they are told otherwise. */
 export interface ConnectOptions {
   /** `true`: TLS with the authorities that Node trusts; an object: with others, or with a certificate. */
   readonly tls?: true | TlsOptions | undefined;
+  /**
+   * What the server asks of those who call, if it does; sent with each call, and never unencrypted to
+   * another machine.
+   */
+  readonly token?: TokenSource | undefined;
   /** How long to wait for a server that is still starting, in milliseconds; default 10,000. */
   readonly connectTimeoutMs?: number | undefined;
   /**
@@ -50,17 +56,20 @@ export interface Tally {
  * Connects to a server at `host:port` (`host` alone: port 5440), over a TCP connection of its own, and
  * waits until it has answered.
  *
- * Throws TallyError (UNAVAILABLE) if that takes too long.
+ * Throws TallyError (UNAVAILABLE) if that takes too long, or at once if it can never be: the server speaks no
+ * TLS, or a certificate is refused. Throws TypeError if a token would go unencrypted to another machine.
  *
  * @example
  * await using tally = await connect('localhost:5440');
  * console.log(await tally.numbers.set('visits', 1));
  */
 export async function connect(address: string, options: ConnectOptions = {}): Promise<Tally> {
-  const { tls, connectTimeoutMs = 10_000, deadlineMs = 300_000, attempts = 8 } = options;
+  const { tls, token, connectTimeoutMs = 10_000, deadlineMs = 300_000, attempts = 8 } = options;
   const server = serverAddress(address);
+  if (token !== undefined) refuseOpenToken(server, tls !== undefined);
   const channel = await readyChannel(server, tls, connectTimeoutMs);
-  const clients = createClientFactory().use(deadlineMiddleware);
+  const withDeadline = createClientFactory().use(deadlineMiddleware);
+  const clients = token === undefined ? withDeadline : withDeadline.use(tokenMiddleware(token));
   const defaults: CallDefaults = { deadlineMs, attempts };
   const close = () => channel.close();
   return {

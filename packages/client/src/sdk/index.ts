@@ -38,6 +38,7 @@ export type {
   Tables,
 } from './tables.js';
 export { type FieldViolation, TallyError, type TallyErrorCode } from './tally-error.js';
+export type { TokenSource } from './token.js';
 export type {
   ChunkColumn,
   RejectedRow,

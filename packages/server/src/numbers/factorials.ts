@@ -2,6 +2,9 @@ import { createHistogram } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { Mutex } from 'async-mutex';
 import { Piscina } from 'piscina';
+import { addTask, noStages, type Stages } from '../observe/call-record.js';
+import type { PoolStats } from '../observe/pool-stats.js';
+import { createTaskClock, readTaskClock, type TaskClock } from '../task-time.js';
 import { threadHeap } from '../thread-heap.js';
 import { allStarted, createThreadStarts } from '../thread-starts.js';
 
@@ -14,9 +17,22 @@ export interface FactorialAnswer {
 /** Factorials computed in worker threads, the latest ones kept. */
 export interface Factorials {
   /** n! for a whole n that the caller has checked against its limit. */
-  compute(n: number): Promise<FactorialAnswer>;
+  compute(n: number, stages?: Stages): Promise<FactorialAnswer>;
   stats(): FactorialStats;
+  pool(): PoolStats;
   close(): Promise<void>;
+}
+
+/** What a thread is to compute, and where it notes when it did. */
+export interface FactorialTask {
+  readonly n: number;
+  readonly clock: TaskClock;
+}
+
+/** One that several calls may wait for. */
+interface Computation {
+  readonly bytes: Promise<Uint8Array>;
+  readonly clock: TaskClock;
 }
 
 /** How the cache and the computations do, since the start. */
@@ -54,7 +70,7 @@ const latencyUsMax = 24 * 3_600_000_000;
  */
 export function createFactorials(threads: number): Factorials {
   const starts = createThreadStarts();
-  const pool = new Piscina<number, Uint8Array>({
+  const pool = new Piscina<FactorialTask, Uint8Array>({
     filename: fileURLToPath(new URL('./factorial-worker.js', import.meta.url)),
     minThreads: threads,
     maxThreads: threads,
@@ -65,11 +81,13 @@ export function createFactorials(threads: number): Factorials {
   });
   const mutex = new Mutex();
   const cache = new Map<number, Uint8Array>();
-  const inProgress = new Map<number, Promise<Uint8Array>>();
+  const inProgress = new Map<number, Computation>();
   const latency = createHistogram({ lowest: 1, highest: latencyUsMax, figures: 3 });
   let cacheBytes = 0;
   let hits = 0;
   let misses = 0;
+  let started = 0;
+  let done = 0;
 
   // Eviction policy: least recently used. A Map keeps the order of insertion, so an entry that
   // is used moves to the end, and the first one is the one that was not used for longest.
@@ -96,35 +114,46 @@ export function createFactorials(threads: number): Factorials {
   const recordLatency = (ms: number) =>
     latency.record(Math.min(Math.max(Math.round(ms * 1000), 1), latencyUsMax));
 
-  async function computeAndKeep(n: number): Promise<Uint8Array> {
+  function startComputation(n: number): Computation {
+    const clock = createTaskClock();
+    return { bytes: computeAndKeep({ n, clock }), clock };
+  }
+
+  async function computeAndKeep(task: FactorialTask): Promise<Uint8Array> {
+    const { n } = task;
+    started++;
     try {
       const startMs = performance.now();
-      const bytes = await pool.run(n);
+      const bytes = await pool.run(task);
       recordLatency(performance.now() - startMs);
       await mutex.runExclusive(() => keep(n, bytes));
       return bytes;
     } finally {
+      done++;
       await mutex.runExclusive(() => inProgress.delete(n));
     }
   }
 
   /** Under the mutex: what is known of n now, or the computation that has just been started. */
-  function lookUp(n: number): { bytes: Uint8Array } | { computing: Promise<Uint8Array> } {
+  function lookUp(n: number): { bytes: Uint8Array } | { computing: Computation } {
     const bytes = cached(n);
     if (bytes !== undefined) return { bytes };
-    const computing = inProgress.get(n) ?? computeAndKeep(n);
+    const computing = inProgress.get(n) ?? startComputation(n);
     inProgress.set(n, computing);
     return { computing };
   }
 
   return {
-    async compute(n) {
+    async compute(n, stages = noStages) {
+      const startMs = performance.now();
       const found = await mutex.runExclusive(() => lookUp(n));
       if ('bytes' in found) {
         hits++;
         return { bytes: found.bytes, hit: true };
       }
-      const bytes = await found.computing;
+      const bytes = await found.computing.bytes;
+      const time = readTaskClock(found.computing.clock);
+      if (time !== undefined) addTask(stages, 'factorial', startMs, time);
       misses++;
       return { bytes, hit: false };
     },
@@ -138,6 +167,12 @@ export function createFactorials(threads: number): Factorials {
         percentileUs: (percent) => Math.min(latency.percentile(percent), latency.max),
         maxUs: latency.max,
       },
+    }),
+    pool: () => ({
+      threads,
+      running: started - done - pool.queueSize,
+      waiting: pool.queueSize,
+      done,
     }),
     async close() {
       await allStarted(starts, threads);

@@ -56,7 +56,9 @@ export function numberService(opening: Promise<Numbers>, config: Config) {
     const idempotencyKey = idempotencyKeyIn(request.idempotencyKey, idempotencyKeyOf(call));
     const { store } = await whenOpen(call);
     const asked = { call: name, operations, idempotencyKey };
+    const startMs = performance.now();
     const { outcome, isReplay } = await store.change(asked);
+    call.stages.ended('commit', startMs);
     if (isReplay) markReplay(call);
     if ('refusal' in outcome) throw refusalError(outcome, asked, keysMax);
     return outcome;
@@ -127,7 +129,7 @@ export function numberService(opening: Promise<Numbers>, config: Config) {
       const n = given ?? store.get(key);
       if (n === undefined) throw noSuchNumber(key);
       checkFactorial(n, given === undefined ? quoted(key) : 'n', config.factorialMax);
-      const { bytes: factorial, hit } = await factorials.compute(Number(n));
+      const { bytes: factorial, hit } = await factorials.compute(Number(n), call.stages);
       return { factorial, hit, n };
     },
 

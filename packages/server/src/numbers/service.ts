@@ -49,7 +49,9 @@ export function numStoreService(opening: Promise<Numbers>, config: Config): NumS
         operations: [{ kind: 'set', key, value }],
         idempotencyKey,
       };
+      const startMs = performance.now();
       const { outcome, isReplay } = await store.change(change);
+      call.stages.ended('commit', startMs);
       if (isReplay) markReplay(call);
       if ('refusal' in outcome) throw refusalError(outcome, change, config.keysMax, 'SetNum');
       return { total: outcome.total };
@@ -63,7 +65,7 @@ export function numStoreService(opening: Promise<Numbers>, config: Config): NumS
       if (n === undefined) return { error: noSuchNumberSentence(key) };
       const fault = factorialFault(key, n, config.factorialMax);
       if (fault !== undefined) return { error: fault };
-      const { bytes, hit } = await factorials.compute(Number(n));
+      const { bytes, hit } = await factorials.compute(Number(n), call.stages);
       return { value: fromBigEndian(bytes), hit };
     },
   };

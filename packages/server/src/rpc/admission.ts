@@ -1,5 +1,6 @@
 import { constants } from 'node:http2';
 import type { ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
+import { Status } from 'nice-grpc';
 import { flagOf, type Limits } from '../config.js';
 import { AdmissionGate, type Refusal } from './admission-gate.js';
 import { CallsInProgress } from './calls-in-progress.js';
@@ -7,20 +8,40 @@ import { type GrpcCall, internalsOf } from './grpc-call.js';
 import { type Gates, MessageDecoder, windowBytes } from './message-decoder.js';
 import { messageBytesMaxOf } from './message-size.js';
 import { overloaded } from './overload.js';
+import { refuseCall } from './refuse-call.js';
+import { failure, statusObject } from './rich-errors.js';
 import { followAnswer } from './unread-answer.js';
-import { dropUnreadRequest } from './unread-request.js';
 
 /** What all messages that fit into a window may have together, if they do not come at once. */
 const smallBytesMax = 2 * 1024 * 1024;
 
+/** How full the server is. */
+export interface AdmissionStats {
+  readonly calls: number;
+  readonly streams: number;
+  /** Of messages that are let in, by their gate. */
+  readonly admittedBytes: { readonly small: number; readonly large: number };
+  readonly waitingCalls: { readonly small: number; readonly large: number };
+  readonly waitingBytes: { readonly small: number; readonly large: number };
+}
+
 /** Bounds the calls in progress, and the memory of their messages (admission-gate.ts). */
-export function admissionInterceptor(limits: Limits): ServerInterceptor {
+export interface Admissions {
+  readonly interceptor: ServerInterceptor;
+  stats(): AdmissionStats;
+  /** Ends the calls that are not answered yet, because the server ends. */
+  refuseAll(): void;
+}
+
+export function createAdmissions(limits: Limits): Admissions {
   const { callsMax, streamsMax, messageBytesPerSecondMin } = limits;
   const gates = createGates(limits);
   const calls = new CallsInProgress(callsMax);
   let streams = 0;
-  return ({ path, requestStream, responseStream }, innerCall) => {
+  const interceptor: ServerInterceptor = ({ path, requestStream, responseStream }, innerCall) => {
     const call = internalsOf(innerCall);
+    // Refused already: it takes no place.
+    if (call.cancelled) return call;
     if (!calls.makeRoom()) {
       return refused(call, `the server has ${callsMax} calls in progress, ${atMost('callsMax')}`);
     }
@@ -50,6 +71,7 @@ export function admissionInterceptor(limits: Limits): ServerInterceptor {
         else if (answer?.isSending) answer.drop();
         else call.sendStatus(overloaded(givenUp(limits)));
       },
+      refuse: () => call.sendStatus(stopping()),
     });
     call.stream.once('close', () => {
       leave();
@@ -58,7 +80,32 @@ export function admissionInterceptor(limits: Limits): ServerInterceptor {
     });
     return call;
   };
+  const both = (of: 'admittedBytes' | 'waitingCalls' | 'waitingBytes') => ({
+    small: gates.small[of],
+    large: gates.large[of],
+  });
+  return {
+    interceptor,
+    stats: () => ({
+      calls: calls.count,
+      streams,
+      admittedBytes: both('admittedBytes'),
+      waitingCalls: both('waitingCalls'),
+      waitingBytes: both('waitingBytes'),
+    }),
+    refuseAll: () => calls.refuseAll(),
+  };
 }
+
+const stopping = () =>
+  statusObject(
+    failure(
+      Status.UNAVAILABLE,
+      'the server is stopping, and this call has not ended in time (--drain-ms); what it was to ' +
+        'change may have been changed or not',
+      { reason: 'STOPPING' },
+    ),
+  );
 
 function createGates(limits: Limits): Gates {
   const { admittedBytesMax } = limits;
@@ -69,13 +116,8 @@ function createGates(limits: Limits): Gates {
   };
 }
 
-/** Answers a call before anybody, this file's interceptor included, has seen anything of it. */
-function refused(call: ServerInterceptingCall & GrpcCall, why: string): ServerInterceptingCall {
-  call.start = () => {};
-  call.sendStatus(overloaded(why));
-  dropUnreadRequest(call);
-  return call;
-}
+const refused = (call: ServerInterceptingCall & GrpcCall, why: string) =>
+  refuseCall(call, overloaded(why));
 
 const atMost = (limit: keyof Limits) => `as many as may (${flagOf(limit)})`;
 

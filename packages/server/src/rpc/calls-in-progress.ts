@@ -6,6 +6,8 @@ export interface PlacedCall {
   isSlow(nowMs: number): boolean;
   /** Ends it, because another has its place. */
   giveUp(): void;
+  /** Ends it, because the server does. */
+  refuse(): void;
 }
 
 /**
@@ -32,6 +34,16 @@ export class CallsInProgress {
     if (this.#working.count < this.#max) return true;
     const nowMs = performance.now();
     return this.#working.giveUpFirst((call) => call.isSlow(nowMs));
+  }
+
+  get count(): number {
+    return this.#working.count;
+  }
+
+  /** Ends all that are not answered yet. */
+  refuseAll(): void {
+    this.#working.moveAnswered(this.#answered);
+    for (const call of this.#working.all()) call.refuse();
   }
 
   /** Returns how the call gives its place back; a second time is no fault. */
@@ -64,6 +76,10 @@ class Places {
     if (calls === undefined || !calls.delete(call)) return;
     this.#count--;
     if (calls.size === 0) this.#byConnection.delete(connection);
+  }
+
+  all(): PlacedCall[] {
+    return [...this.#byConnection.values()].flatMap((calls) => [...calls]);
   }
 
   moveAnswered(to: Places): void {

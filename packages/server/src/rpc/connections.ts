@@ -1,34 +1,46 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { AddressInfo, Server } from 'node:net';
+import { promisify } from 'node:util';
 
 /** What Node tells when a server listens: https://nodejs.org/api/diagnostics_channel.html#net */
-const listening = 'tracing:net.server.listen:asyncEnd';
+const channel = 'tracing:net.server.listen:asyncEnd';
+
+/** The connections of a server, and how many it takes. */
+export interface Connections {
+  /** Runs `listen`, which resolves to a port, and has its server take no more than so many. */
+  limit(listen: () => Promise<number>): Promise<number>;
+  /** How many there are. */
+  count(): Promise<number>;
+}
 
 /**
- * Runs `listen`, which resolves to a port, and has its server take no more connections than so many.
- *
- * Node closes the others before anything is made for them, so that a client sees UNAVAILABLE.
- * grpc-js neither has such an option nor hands out the server that it makes.
+ * Bounds connections: Node closes the others before anything is made for them, so that a client
+ * sees UNAVAILABLE. grpc-js neither has such an option nor hands out the server that it makes.
  */
-export async function limitConnections(
-  connectionsMax: number,
-  listen: () => Promise<number>,
-): Promise<number> {
-  const servers: Server[] = [];
-  const onListening = (message: unknown) => {
-    servers.push((message as { readonly server: Server }).server);
-  };
-  subscribe(listening, onListening);
-  try {
-    const port = await listen();
-    for (const server of servers) {
-      // Other servers of the process may have begun to listen meanwhile.
-      if ((server.address() as AddressInfo | null)?.port === port) {
-        server.maxConnections = connectionsMax;
+export function createConnections(connectionsMax: number): Connections {
+  let listening: readonly Server[] = [];
+  return {
+    async limit(listen) {
+      const servers: Server[] = [];
+      const onListening = (message: unknown) => {
+        servers.push((message as { readonly server: Server }).server);
+      };
+      subscribe(channel, onListening);
+      try {
+        const port = await listen();
+        // Other servers of the process may have begun to listen meanwhile.
+        listening = servers.filter(
+          (server) => (server.address() as AddressInfo | null)?.port === port,
+        );
+        for (const server of listening) server.maxConnections = connectionsMax;
+        return port;
+      } finally {
+        unsubscribe(channel, onListening);
       }
-    }
-    return port;
-  } finally {
-    unsubscribe(listening, onListening);
-  }
+    },
+    async count() {
+      const counts = listening.map((server) => promisify(server.getConnections.bind(server))());
+      return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+    },
+  };
 }

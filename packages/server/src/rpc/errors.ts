@@ -1,5 +1,6 @@
 import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc';
 import { StoppedError } from '../lmdb-failure.js';
+import { logger } from '../logger.js';
 import { detailsName, detailsOf, failure, type Reason } from './rich-errors.js';
 
 /** How long a client is asked to wait until files may have been closed. */
@@ -71,7 +72,7 @@ export function statusOf(error: unknown, path: string): ServerError {
     return failure(Status.UNAVAILABLE, error.message, { reason: 'STOPPED_UNTIL_RESTART' });
   }
   const known = knownError(error);
-  console.error(`${path}:`, error);
+  logger.error({ err: error, method: path }, 'the server failed to handle a call');
   if (known !== undefined) return failure(...known);
   return failure(
     Status.INTERNAL,
@@ -86,7 +87,7 @@ export function statusOf(error: unknown, path: string): ServerError {
  */
 export function systemErrorSentence(error: unknown, path: string): string | undefined {
   const known = knownError(error);
-  if (known !== undefined) console.error(`${path}:`, error);
+  if (known !== undefined) logger.error({ err: error, method: path }, known[1]);
   return known?.[1];
 }
 

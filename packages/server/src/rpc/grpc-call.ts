@@ -1,5 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2';
-import type { ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
+import type { Metadata, ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
+import type { CallRecord } from '../observe/call-record.js';
 
 /** A call as grpc-js hands it to an interceptor: what its types promise of it. */
 export type Call = Parameters<ServerInterceptor>[1];
@@ -12,9 +13,13 @@ export type Call = Parameters<ServerInterceptor>[1];
  */
 export interface GrpcCall {
   readonly stream: ServerHttp2Stream;
+  /** The headers that the client has sent. */
+  readonly metadata: Metadata;
   /** Gets every piece of the stream; gives back the messages that it completes, prefix included. */
-  decoder: { write(data: Buffer): Buffer[] };
+  decoder: { write(data: Buffer): Buffer[] } & Partial<RequestProgress>;
   decompressMessage(message: Buffer, encoding: string): Buffer | Promise<Buffer>;
+  /** A message of the answer, prefix included. */
+  serializeMessage(message: unknown): Buffer;
   /** Has the decoder write a piece, and takes what comes back. */
   handleDataFrame(data: Buffer): void;
   /** Whether the next message is wanted. */
@@ -22,6 +27,16 @@ export interface GrpcCall {
   readonly receivedHalfClose: boolean;
   /** Whether nobody waits for the answer: it has been sent, or the stream is gone. */
   readonly cancelled: boolean;
+  /** Tally's own: what is seen of the call. */
+  record?: CallRecord;
+}
+
+/** How the messages of a request have come, as Tally's decoder knows it. */
+export interface RequestProgress {
+  readonly totalBytes: number;
+  /** How long they have waited to be let in. */
+  readonly waitedMs: number;
+  readonly lastByteMs: number;
 }
 
 /** Throws an Error if the call is none that this code knows. */

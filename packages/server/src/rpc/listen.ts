@@ -1,20 +1,34 @@
 import {
   type ChannelOptions,
   logVerbosity,
+  type ServerCredentials,
+  type ServerInterceptor,
   type ServerOptions,
   setLogVerbosity,
 } from '@grpc/grpc-js';
 import type { Server } from 'nice-grpc';
 import type { Config } from '../config.js';
 import { StartError } from '../start-error.js';
-import { admissionInterceptor } from './admission.js';
-import { limitConnections } from './connections.js';
+import type { Connections } from './connections.js';
 import { messageSizeInterceptor } from './message-size.js';
 import { type ShortMethods, shortCallInterceptor } from './short-calls.js';
 import { wholeRequestInterceptor } from './whole-requests.js';
 
-/** grpc-js's options for a server of this configuration; short methods may be added later. */
-export function rpcOptions(config: Config, shortMethods: ShortMethods): ChannelOptions {
+/** What calls pass before and after what every server has. */
+interface Passages {
+  /** First of all: it sees what any other refuses. */
+  readonly observing: ServerInterceptor | undefined;
+  readonly access: ServerInterceptor;
+  readonly admissions: ServerInterceptor;
+  /** More may be added later. */
+  readonly shortMethods: ShortMethods;
+}
+
+/** grpc-js's options for a server of this configuration. */
+export function rpcOptions(
+  config: Config,
+  { observing, access, admissions, shortMethods }: Passages,
+): ChannelOptions {
   const options: ServerOptions = {
     'grpc.max_receive_message_length': config.messageBytesMax,
     // Two servers on one port would each get some of the calls.
@@ -29,8 +43,10 @@ export function rpcOptions(config: Config, shortMethods: ShortMethods): ChannelO
     'grpc.keepalive_time_ms': config.pingMs,
     'grpc.keepalive_timeout_ms': config.pingTimeoutMs,
     interceptors: [
-      // First: what it refuses nobody else is to see.
-      admissionInterceptor(config),
+      ...(observing === undefined ? [] : [observing]),
+      // What one of these two refuses nobody else is to see.
+      access,
+      admissions,
       messageSizeInterceptor(config),
       wholeRequestInterceptor,
       shortCallInterceptor(shortMethods),
@@ -40,13 +56,18 @@ export function rpcOptions(config: Config, shortMethods: ShortMethods): ChannelO
 }
 
 /** Binds the port and resolves to it. Throws StartError. */
-export async function listen(rpc: Server, config: Config): Promise<number> {
+export async function listen(
+  rpc: Server,
+  config: Config,
+  credentials: ServerCredentials,
+  connections: Connections,
+): Promise<number> {
   const { host, port } = config;
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   // grpc-js would print its own line on why it cannot listen, beside our sentence.
   if (process.env.GRPC_VERBOSITY === undefined) setLogVerbosity(logVerbosity.NONE);
   try {
-    return await limitConnections(config.connectionsMax, () => rpc.listen(address));
+    return await connections.limit(() => rpc.listen(address, credentials));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     if (reason.includes('EADDRINUSE')) {

@@ -47,6 +47,10 @@ export class MessageDecoder {
   /** What has come since the handler began to wait for the client. */
   #receivedBytes = 0;
   #sinceMs = performance.now();
+  #waitingSinceMs: number | undefined;
+  #waitedMs = 0;
+  #totalBytes = 0;
+  #lastByteMs = performance.now();
   /** Of messages that grpc-js has got, as long as they are not released. */
   #admissions: Map<Buffer, Admission> | undefined;
 
@@ -83,9 +87,29 @@ export class MessageDecoder {
     return this.#receivedBytes < seconds * bytesPerSecondMin;
   }
 
+  /** What has come in all, as it came. */
+  get totalBytes(): number {
+    return this.#totalBytes;
+  }
+
+  get lastByteMs(): number {
+    return this.#lastByteMs;
+  }
+
+  get waitedMs(): number {
+    const sinceMs = this.#waitingSinceMs;
+    return this.#waitedMs + (sinceMs === undefined ? 0 : performance.now() - sinceMs);
+  }
+
   /** Takes the next piece of the stream; returns the messages that it completes. */
   write(data: Buffer): Buffer[] {
     this.#receivedBytes += data.length;
+    this.#totalBytes += data.length;
+    this.#lastByteMs = performance.now();
+    return this.#take(data);
+  }
+
+  #take(data: Buffer): Buffer[] {
     if (this.#unread !== undefined) {
       this.#wait(data);
       return [];
@@ -198,6 +222,7 @@ export class MessageDecoder {
 
   #wait(data: Buffer): void {
     this.#unread ??= [];
+    this.#waitingSinceMs ??= performance.now();
     // A copy: the piece is part of a larger buffer, which would be kept.
     this.#unread.push(Buffer.from(data));
     this.#call.stream.pause();
@@ -206,9 +231,13 @@ export class MessageDecoder {
   #goOn(): void {
     const unread = this.#unread ?? [];
     this.#unread = undefined;
+    this.#waitedMs = this.waitedMs;
+    this.#waitingSinceMs = undefined;
     this.expectMore();
     this.#allocate();
     if (this.#call.isReadPending) this.#call.stream.resume();
+    // They are counted once more when they come again.
+    for (const { length } of unread) this.#totalBytes -= length;
     for (const data of unread) this.#call.handleDataFrame(data);
   }
 

@@ -1,5 +1,6 @@
 import { Metadata, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { ServerError, Status } from 'nice-grpc';
+import { noStages, type Stages } from '../observe/call-record.js';
 import { statusOf } from './errors.js';
 import { type Call, type GrpcCall, internalsOf } from './grpc-call.js';
 import { detailsName, detailsOf, failure, statusObject } from './rich-errors.js';
@@ -9,6 +10,8 @@ export interface ShortCall {
   readonly metadata: { get(name: string): string | Uint8Array | undefined };
   /** Leaves with the status. */
   readonly trailer: { set(name: string, value: string): unknown };
+  /** Where the time of the call is noted. */
+  readonly stages: Stages;
   /** Whether nobody waits for the answer any more, as grpc-js's calls say it. */
   readonly cancelled?: boolean;
   /** The same, as nice-grpc's say it. */
@@ -99,6 +102,7 @@ async function answer(
     get cancelled() {
       return call.cancelled;
     },
+    stages: call.record ?? noStages,
     metadata: { get: (name) => metadata?.get(name)[0] },
     trailer: {
       set(name, value) {

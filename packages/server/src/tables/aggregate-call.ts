@@ -8,6 +8,7 @@ import {
   type NumericValue,
 } from '@tally/stubs';
 import { type CallContext, Status } from 'nice-grpc';
+import type { Observed } from '../observe/observe-calls.js';
 import { badRequest, failure } from '../rpc/rich-errors.js';
 import type { ColumnAggregate } from './aggregate.js';
 import { aggregateColumn } from './column-aggregate.js';
@@ -35,7 +36,7 @@ type Response = DeepPartial<AggregateResponse>;
 export function aggregateCall(opening: Promise<Tables>) {
   return async function* aggregate(
     request: AggregateRequest,
-    { signal }: CallContext,
+    { signal, stages }: CallContext & Observed,
   ): AsyncGenerator<Response> {
     const functions = functionsOf(request);
     const format = formatOf(request);
@@ -63,6 +64,7 @@ export function aggregateCall(opening: Promise<Tables>) {
         format,
         false,
         signal,
+        stages,
         onFile,
       );
       if ('error' in found) {

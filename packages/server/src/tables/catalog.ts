@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { Mutex } from 'async-mutex';
 import { StoppedError } from '../lmdb-failure.js';
+import { logger } from '../logger.js';
 import { findCheckpoints } from './checkpoint-list.js';
 import type { ChunkIndex, ChunkSummary, KeptUpload, TableSize } from './chunk-index.js';
 import type {
@@ -128,7 +129,7 @@ export async function openCatalog(
 
   const stop = async ({ message }: Error): Promise<void> => {
     // For the operator, who would otherwise hear of it from a client.
-    console.error(`The table is stopped: ${message}`);
+    logger.error(`The table is stopped: ${message}`);
     await publish({ stopped: `the table is stopped: ${message}` });
   };
 
@@ -331,7 +332,7 @@ async function reportCheckpointFaults(folder: string): Promise<void> {
   const ofLast = await lastCheckpointFault(folder, files);
   if (ofLast !== undefined) faults.push({ file: lastCheckpointFile, what: ofLast });
   for (const { file, what } of faults) {
-    console.error(
+    logger.error(
       `${path.join(folder, file)} ${what}. Tally goes on without it; move it elsewhere, or other ` +
         'engines may not be able to read the table until the next checkpoint.',
     );

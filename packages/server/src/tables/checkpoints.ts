@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { logger } from '../logger.js';
 import { checkpointFile, checkpointVersions } from './checkpoint-list.js';
 import type { AddedFile } from './checkpoint-rows.js';
 import type { TableFolders } from './files.js';
@@ -55,7 +56,7 @@ export function createCheckpoints(
       const task = { log, spool, version, sync };
       await threads.makeCheckpoint(task).then(report, (error) => {
         const next = version + commitsPerCheckpoint;
-        console.error(
+        logger.error(
           `The checkpoint of version ${version} of the table could not be made in ${log} ` +
             `(${reasonOf(error)}): nothing is lost, and it is tried again at version ${next}.`,
         );
@@ -66,10 +67,10 @@ export function createCheckpoints(
 
   function report(made: MadeCheckpoint | undefined): void {
     for (const fault of made?.faults ?? []) {
-      console.error(`${path.dirname(log)}: ${fault}. A new checkpoint was made without it.`);
+      logger.error(`${path.dirname(log)}: ${fault}. A new checkpoint was made without it.`);
     }
     if (made?.notRemoved === undefined) return;
-    console.error(
+    logger.error(
       `Files of ${log} that a checkpoint has replaced could not be removed (${made.notRemoved}): ` +
         'that is tried again with the next checkpoint.',
     );

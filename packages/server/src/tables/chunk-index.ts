@@ -3,6 +3,7 @@ import type { ColumnType } from '@tally/kernels';
 import { open } from 'lmdb';
 import { ignoreFailedCommit, transactionsOf } from '../lmdb-failure.js';
 import { lmdbDataFile, lmdbFault, makeLmdbFiles } from '../lmdb-file.js';
+import { logger } from '../logger.js';
 import { type KeyLimits, openRememberedKeys } from '../remembered-keys.js';
 import type { ColumnCache } from './column-cache.js';
 import type { FileChecksums, RemovedChunk, UploadRetry } from './delta-log.js';
@@ -342,9 +343,7 @@ async function removeDamagedFile(file: string): Promise<void> {
   if (fault === undefined) return;
   // It would only take room: all that it holds is in the log and the files.
   await rm(file);
-  console.error(
-    `The table's index was damaged and is made anew from the log: of ${file}, ${fault}.`,
-  );
+  logger.warn(`The table's index was damaged and is made anew from the log: of ${file}, ${fault}.`);
 }
 
 const entriesPerTurn = 4096;

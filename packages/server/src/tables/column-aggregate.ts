@@ -1,3 +1,4 @@
+import type { Stages } from '../observe/call-record.js';
 import {
   type ColumnAggregate,
   columnAggregate,
@@ -42,6 +43,7 @@ export async function aggregateColumn(
   format: Format,
   checked: boolean,
   signal: AbortSignal,
+  stages: Stages,
   onFile: (entry: ColumnEntry, aggregate: FileAggregate) => void = () => {},
 ): Promise<AggregateOutcome> {
   const { pool, limits, parallel } = context;
@@ -52,7 +54,7 @@ export async function aggregateColumn(
       ...fileOf(context, entry, format, checked),
       type: entry.type,
     }));
-    const result = await pool.aggregate({ files, limits, stop });
+    const result = await pool.aggregate({ files, limits, stop }, stages);
     return 'fault' in result ? result : result.aggregates;
   };
   const where = await readParts(parts, parallel, signal, read, ({ entry }, aggregate) => {

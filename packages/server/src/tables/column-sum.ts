@@ -1,3 +1,5 @@
+import type { Stages } from '../observe/call-record.js';
+import type { CacheStats } from '../observe/pool-stats.js';
 import {
   type FilesContext,
   type Format,
@@ -18,6 +20,8 @@ export interface SumContext extends FilesContext {
   readonly pool: TablePool;
   readonly cache: SumCache;
   readonly limits: ChunkLimits;
+  /** What the cache has answered since the start. */
+  readonly lookUps: { -readonly [K in keyof CacheStats]: CacheStats[K] };
   /** Batches of one sum that are worked on at once. */
   readonly parallel: number;
 }
@@ -49,13 +53,16 @@ export async function sumColumn(
   format: Format,
   checked: boolean,
   signal: AbortSignal,
+  stages: Stages,
 ): Promise<SumResult> {
+  const startMs = performance.now();
   const entries = await context.catalog.column(column);
+  stages.ended('catalog', startMs);
   // Both formats say the same of a column that is no integer: what its CSV file says.
   const foreign = entries.find(({ type }) => type !== null && type !== 'long');
   if (foreign !== undefined) {
     const part = partOf(foreign, 'csv');
-    const result = await sumParts(context, column, 'csv', [part], false, signal);
+    const result = await sumParts(context, column, 'csv', [part], false, signal, stages);
     if ('error' in result) return result;
     // All its values are integers, but its type was declared.
     const where = `in chunk ${foreign.chunkNumber}, its type is ${foreign.type}`;
@@ -75,7 +82,9 @@ export async function sumColumn(
       cacheHits++;
     }
   }
-  const read = await sumParts(context, column, format, parts, checked, signal);
+  context.lookUps.hits += cacheHits;
+  context.lookUps.misses += parts.length;
+  const read = await sumParts(context, column, format, parts, checked, signal, stages);
   if ('error' in read) return read;
   return { ...read, total: total + read.total, cacheHits };
 }
@@ -87,6 +96,7 @@ async function sumParts(
   parts: readonly Part[],
   checked: boolean,
   signal: AbortSignal,
+  stages: Stages,
 ): Promise<SumResult> {
   const { pool, limits, parallel } = context;
   const cached = context.cache.of(format, column);
@@ -95,7 +105,7 @@ async function sumParts(
   const read: ReadBatch<bigint> = async (batch, stop) => {
     const files = batch.map(({ entry }) => fileOf(context, entry, format, checked));
     filesChecked += files.filter(({ crc32c }) => crc32c !== undefined).length;
-    const result = await pool.sum({ files, limits, stop });
+    const result = await pool.sum({ files, limits, stop }, stages);
     return 'fault' in result ? result : result.sums;
   };
   const where = await readParts(parts, parallel, signal, read, ({ entry }, sum) => {

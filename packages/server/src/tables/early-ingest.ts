@@ -1,3 +1,4 @@
+import type { Stages } from '../observe/call-record.js';
 import type { Fault } from './file-fault.js';
 import { breakOffGrowth, completeGrowth, createGrowth, grow } from './growth.js';
 import type { IngestContext } from './ingest.js';
@@ -33,13 +34,14 @@ export function createEarlyIngest(
   { catalog, pool, limits, sync, early }: IngestContext,
   files: IngestFiles,
   stop: Stop,
+  stages: Stages,
 ): EarlyIngest {
   const growth = createGrowth();
   let ingested: Promise<IngestedChunk | Fault | undefined> | undefined;
 
   async function start(): Promise<IngestedChunk | Fault | undefined> {
     const fields = await catalog.fields();
-    return pool.ingest({ ...files, fields, limits, sync, growth, stop });
+    return pool.ingest({ ...files, fields, limits, sync, growth, stop }, stages);
   }
 
   return {

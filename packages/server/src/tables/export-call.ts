@@ -1,6 +1,8 @@
 import type { DeepPartial, ExportRequest, ExportResponse } from '@tally/stubs';
 import { type CallContext, Status } from 'nice-grpc';
 import type { Limits } from '../config.js';
+import type { Stages } from '../observe/call-record.js';
+import type { Observed } from '../observe/observe-calls.js';
 import { AdmissionGate } from '../rpc/admission-gate.js';
 import { failure } from '../rpc/rich-errors.js';
 import { TableStoppedError } from './catalog.js';
@@ -29,7 +31,7 @@ export function exportCall(opening: Promise<Tables>, limits: Limits) {
 
   return async function* exportTable(
     request: ExportRequest,
-    { signal, metadata, peer, trailer }: CallContext,
+    { signal, metadata, peer, trailer, stages }: CallContext & Observed,
   ): AsyncGenerator<Response> {
     const checked = areChecked(metadata);
     if (typeof checked === 'string') {
@@ -44,7 +46,7 @@ export function exportCall(opening: Promise<Tables>, limits: Limits) {
       const rest = restOfTable(table, columns, version, checked);
       for (let isFirst = true; (await rest.load()) || isFirst; isFirst = false) {
         await held.reserve(rest.bytesAtMost());
-        const part = await nextPart(table, columns, rest, isFirst, limits, signal);
+        const part = await nextPart(table, columns, rest, isFirst, limits, signal, stages);
         rest.advance(part);
         yield* held.send(part.messages);
       }
@@ -67,21 +69,25 @@ async function nextPart(
   isFirst: boolean,
   limits: Limits,
   signal: AbortSignal,
+  stages: Stages,
 ): Promise<ExportedPart> {
   const stop = createStop();
   const part = await stoppedBy(signal, stop, () =>
     orAborted(
       signal,
-      pool.exportRows({
-        columns,
-        chunks: rest.chunks,
-        from: rest.position,
-        isFirst,
-        bytesWanted: partBytesWanted,
-        bytesMax: limits.rowGroupBytesMax / 4,
-        limits,
-        stop,
-      }),
+      pool.exportRows(
+        {
+          columns,
+          chunks: rest.chunks,
+          from: rest.position,
+          isFirst,
+          bytesWanted: partBytesWanted,
+          bytesMax: limits.rowGroupBytesMax / 4,
+          limits,
+          stop,
+        },
+        stages,
+      ),
     ),
   );
   if (!('fault' in part)) return part;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { makeFolders } from '../data-folder.js';
+import { logger } from '../logger.js';
 import { syncPath } from '../sync-path.js';
 
 /** Where a table keeps what it has: a Delta Lake table, and beside it the CSV files. */
@@ -75,7 +76,7 @@ export async function emptySpool(spool: string): Promise<void> {
   }
   if (foreign.length === 0) return;
   const shown = `${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ', …' : ''}`;
-  console.error(`${spool} holds ${shown}, which Tally did not make: it stays there.`);
+  logger.warn(`${spool} holds ${shown}, which Tally did not make: it stays there.`);
 }
 
 /** Writes a new file; the name must not exist. */

@@ -1,3 +1,4 @@
+import { logger } from '../logger.js';
 import { CheckpointFault } from './checkpoint-file.js';
 import { checkpointFile, findCheckpoints } from './checkpoint-list.js';
 import type { ChunkIndex } from './chunk-index.js';
@@ -29,7 +30,7 @@ export async function indexCheckpoint(
     } catch (error) {
       if (!(error instanceof CheckpointFault)) throw error;
       faults.push({ file: checkpointFile(version), what: error.message });
-      console.error(`${log.folder}: ${checkpointFile(version)} ${error.message}. It is not used.`);
+      logger.warn(`${log.folder}: ${checkpointFile(version)} ${error.message}. It is not used.`);
       await index.clear();
     }
   }

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Mutex, Semaphore } from 'async-mutex';
 import type { Limits } from '../config.js';
+import type { Stages } from '../observe/call-record.js';
 import { type Catalog, UnseenCommitError } from './catalog.js';
 import type { ChunkLimits } from './csv-faults.js';
 import type { CsvForm } from './csv-form.js';
@@ -33,11 +34,23 @@ export interface IngestContext {
   /** Lets one upload at a time be converted while it is still being spooled; undefined: none. */
   readonly early: Mutex | undefined;
   readonly turns: UploadTurns;
+  /** What uploads have added since the start. */
+  readonly added: Added;
+}
+
+/** What uploads have added. */
+export interface Added {
+  chunks: number;
+  rows: number;
+  csvBytes: number;
+  parquetBytes: number;
 }
 
 /** What an upload needs to know of its call. */
 export interface UploadCall {
   readonly signal: AbortSignal;
+  /** Where its time is noted. */
+  readonly stages: Stages;
   /** Asked once all bytes have come: the first message of a stream may say it. */
   idempotencyKey(): string | undefined;
   /** Given if the file is not in Tally's own form. */
@@ -87,8 +100,8 @@ export async function upload(
   csv: Pieces,
   call: UploadCall,
 ): Promise<UploadAnswer | Fault> {
-  const { folders, catalog, sync, slots, turns } = context;
-  const { signal, form } = call;
+  const { folders, catalog, sync, slots, turns, added } = context;
+  const { signal, form, stages } = call;
   const id = randomUUID();
   const files = {
     spoolPath: path.join(folders.spool, `${id}.csv`),
@@ -98,10 +111,10 @@ export async function upload(
   };
   // The thread that converts the file looks at it between two pieces.
   const stop = createStop();
-  const sent = form && createSentFile(context, form, files.spoolPath, stop);
+  const sent = form && createSentFile(context, form, files.spoolPath, stop, stages);
   // The bytes that come of a file that is to be written anew cannot be converted yet.
   const earlyContext = sent === undefined ? context : { ...context, early: undefined };
-  const early = createEarlyIngest(earlyContext, files, stop);
+  const early = createEarlyIngest(earlyContext, files, stop, stages);
   const { grow: onGrowth, complete: onWritten } = early;
   let committed = false;
   let mayBeInLog = false;
@@ -123,7 +136,9 @@ export async function upload(
       kept ??= { ...spooled, types: [], rejectedRowCount: 0, rejectedRows: [] };
       if ('fault' in kept) return kept;
       const { types, rejectedRowCount, rejectedRows } = kept;
-      chunk ??= await stoppedBy(signal, stop, () => ingestComplete(context, task, types, stop));
+      chunk ??= await stoppedBy(signal, stop, () =>
+        ingestComplete(context, task, types, stop, stages),
+      );
       signal.throwIfAborted();
       if ('fault' in chunk) return chunk;
       const { rows, csvBytes, parquetBytes, columns } = chunk;
@@ -133,8 +148,14 @@ export async function upload(
       }
       const normalised = retry?.sent && { ...retry.sent, rejectedRows: rejectedRowCount };
       const complete = { ...chunk, csvCrc32c: kept.crc32c };
+      const commitMs = performance.now();
       committed = await catalog.commit(id, complete, retry && { ...retry, sent: normalised });
+      stages.ended('commit', commitMs);
       if (committed) {
+        added.chunks++;
+        added.rows += rows;
+        added.csvBytes += csvBytes;
+        added.parquetBytes += parquetBytes;
         const answer = { chunkId: id, rows, csvBytes, parquetBytes, columns };
         return { ...answer, rejectedRowCount, rejectedRows, isReplay: false };
       }
@@ -146,7 +167,9 @@ export async function upload(
     const file = sent?.path ?? files.spoolPath;
     const isKept = sent === undefined;
     const options = { slots, sync: sync && isKept, onGrowth, onWritten };
+    const spoolMs = performance.now();
     const spooled = await spool(file, csv, options);
+    stages.ended('spool', spoolMs);
     const key = call.idempotencyKey();
     if (key === undefined) return await add(undefined, spooled);
     const retry = { key, crc32c: spooled.crc32c, sent: sentAs(sent, spooled) };
@@ -198,9 +221,10 @@ async function ingestComplete(
   files: IngestFiles,
   types: NormalisedCsv['types'],
   stop: Stop,
+  stages: Stages,
 ): Promise<IngestedChunk | Fault> {
   const fields = await catalog.fields();
-  const chunk = await pool.ingest({ ...files, fields, types, limits, sync, stop });
+  const chunk = await pool.ingest({ ...files, fields, types, limits, sync, stop }, stages);
   if (chunk === undefined) throw new Error('a complete file was taken for one that grows');
   return chunk;
 }

@@ -2,6 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { compileKernels } from '@tally/kernels';
 import { Piscina, type PiscinaTask, queueOptionsSymbol } from 'piscina';
+import { addTask, noStages, type Stages } from '../observe/call-record.js';
+import type { PoolStats } from '../observe/pool-stats.js';
+import { createTaskClock, readTaskClock } from '../task-time.js';
 import { threadHeap } from '../thread-heap.js';
 import { allStarted, createThreadStarts } from '../thread-starts.js';
 import type { FileAggregate } from './aggregate.js';
@@ -26,16 +29,18 @@ import type {
 /** The threads that work on table files. */
 export interface TablePool extends CheckpointThreads {
   /** Writes a file in Tally's own form, in the threads of uploads. */
-  normalise(task: NormaliseTask): Promise<NormalisedCsv | Fault>;
+  normalise(task: NormaliseTask, stages?: Stages): Promise<NormalisedCsv | Fault>;
   /** Undefined: the file grows, and can only be converted once it is complete. */
-  ingest(task: IngestTask): Promise<IngestedChunk | Fault | undefined>;
-  sum(task: SumTask): Promise<FileSums | FileFault>;
+  ingest(task: IngestTask, stages?: Stages): Promise<IngestedChunk | Fault | undefined>;
+  sum(task: SumTask, stages?: Stages): Promise<FileSums | FileFault>;
   /** All that can be computed of a column; of doubles in Parquet, in the threads of uploads. */
-  aggregate(task: AggregateTask): Promise<FileAggregates | FileFault>;
+  aggregate(task: AggregateTask, stages?: Stages): Promise<FileAggregates | FileFault>;
   /** The next messages of an Arrow stream; in the threads of uploads. */
-  exportRows(task: ExportTask): Promise<ExportedPart | FileFault>;
+  exportRows(task: ExportTask, stages?: Stages): Promise<ExportedPart | FileFault>;
   /** Where the columns of integers of a Parquet file are, by field. */
   ranges(task: RangesTask): Promise<ReadonlyMap<string, ColumnRange[]>>;
+  /** How the threads of uploads do, and those of sums. */
+  stats(): { readonly ingest: PoolStats; readonly sum: PoolStats };
   /** Ends all threads; tasks in progress are rejected. */
   close(): Promise<void>;
 }
@@ -44,6 +49,22 @@ export interface TablePool extends CheckpointThreads {
 type Lane = 'ingest' | 'sum';
 
 type Start = (lane: Lane) => Promise<unknown>;
+
+/** What the tasks are called where the time of calls is shown, by their names in the worker. */
+const stageNames = {
+  normaliseFile: 'normalise',
+  ingest: 'convert',
+  sum: 'sum',
+  aggregate: 'aggregate',
+  exportRows: 'export',
+  ranges: 'ranges',
+  makeCheckpoint: 'checkpoint',
+  chunkInCheckpoint: 'checkpoint',
+} as const;
+
+type TaskName = keyof typeof stageNames;
+
+const unwanted: FileFault = { fault: 'the call was cancelled', index: 0 };
 
 type LoadBalancer = NonNullable<
   NonNullable<ConstructorParameters<typeof Piscina>[0]>['loadBalancer']
@@ -71,57 +92,86 @@ export async function createTablePool(threads: number, conversionsMax: number): 
     },
     resourceLimits: threadHeap,
   });
-  const runInTurn = createLanes({ ingest: conversionsMax, sum: threads - conversionsMax });
-  const start = (lane: Lane, name: string, task: object) =>
-    piscina.run({ ...task, [queueOptionsSymbol]: { lane } }, { name });
-  const run = <T>(kind: Lane, name: string, task: object) =>
-    runInTurn(kind, (lane) => start(lane, name, task)) as Promise<T>;
-  /** Starts a task when its turn comes, unless nobody waits for it by then. */
-  const runWanted = <T>(kind: Lane, name: string, task: { readonly stop: Stop }) =>
-    runInTurn(kind, async (lane) =>
-      isStopped(task.stop)
-        ? { fault: 'the call was cancelled', index: 0 }
-        : start(lane, name, task),
-    ) as Promise<T>;
-  let isClosing = false;
+  const lanes = createLanes({ ingest: conversionsMax, sum: threads - conversionsMax });
 
-  /** A damaged page can end the thread, which cannot say then which file it was of. */
-  async function aggregateInThread(task: AggregateTask): Promise<FileAggregates | FileFault> {
+  /** Starts a task in its turn, and notes its wait and its work. */
+  async function run<T>(
+    kind: Lane,
+    name: TaskName,
+    task: object,
+    stages = noStages,
+    isWanted = () => true,
+  ): Promise<T> {
+    const clock = createTaskClock();
+    const sentMs = performance.now();
+    const start = async (lane: Lane) => {
+      if (!isWanted()) return unwanted;
+      return piscina.run({ ...task, clock, [queueOptionsSymbol]: { lane } }, { name });
+    };
     try {
-      return await runWanted(needsParquetWasm(task) ? 'ingest' : 'sum', 'aggregate', task);
-    } catch (error) {
-      if (isClosing) throw error;
-      return task.files.length === 1 ? damaged(error) : aggregateOneByOne(task);
+      return (await lanes.inTurn(kind, start)) as T;
+    } finally {
+      const time = readTaskClock(clock);
+      if (time !== undefined) addTask(stages, stageNames[name], sentMs, time);
     }
   }
 
-  async function aggregateOneByOne(task: AggregateTask): Promise<FileAggregates | FileFault> {
+  /** Starts a task in its turn, unless nobody waits for it by then. */
+  const runWanted = <T>(
+    kind: Lane,
+    name: TaskName,
+    task: { readonly stop: Stop },
+    stages?: Stages,
+  ) => run<T>(kind, name, task, stages, () => !isStopped(task.stop));
+  let isClosing = false;
+
+  /** A damaged page can end the thread, which cannot say then which file it was of. */
+  async function aggregateInThread(
+    task: AggregateTask,
+    stages?: Stages,
+  ): Promise<FileAggregates | FileFault> {
+    try {
+      const kind = needsParquetWasm(task) ? 'ingest' : 'sum';
+      return await runWanted(kind, 'aggregate', task, stages);
+    } catch (error) {
+      if (isClosing) throw error;
+      return task.files.length === 1 ? damaged(error) : aggregateOneByOne(task, stages);
+    }
+  }
+
+  async function aggregateOneByOne(
+    task: AggregateTask,
+    stages?: Stages,
+  ): Promise<FileAggregates | FileFault> {
     const aggregates: FileAggregate[] = [];
     for (const [index, file] of task.files.entries()) {
-      const result = await aggregateInThread({ ...task, files: [file] });
+      const result = await aggregateInThread({ ...task, files: [file] }, stages);
       if ('fault' in result) return { ...result, index };
       aggregates.push(...result.aggregates);
     }
     return { aggregates };
   }
 
-  async function exportInThread(task: ExportTask): Promise<ExportedPart | FileFault> {
+  async function exportInThread(
+    task: ExportTask,
+    stages?: Stages,
+  ): Promise<ExportedPart | FileFault> {
     try {
-      return await runWanted('ingest', 'exportRows', task);
+      return await runWanted('ingest', 'exportRows', task, stages);
     } catch (error) {
       if (isClosing) throw error;
       // With the first alone it becomes clear whether it was that one; the others come next.
       const chunks = task.chunks.slice(0, 1);
       return chunks.length === task.chunks.length
         ? damaged(error)
-        : exportInThread({ ...task, chunks });
+        : exportInThread({ ...task, chunks }, stages);
     }
   }
 
   return {
-    normalise: (task) => runWanted('ingest', 'normaliseFile', task),
-    ingest: (task) => runWanted('ingest', 'ingest', task),
-    sum: (task) => runWanted('sum', 'sum', task),
+    normalise: (task, stages) => runWanted('ingest', 'normaliseFile', task, stages),
+    ingest: (task, stages) => runWanted('ingest', 'ingest', task, stages),
+    sum: (task, stages) => runWanted('sum', 'sum', task, stages),
     aggregate: aggregateInThread,
     exportRows: exportInThread,
     ranges: (task) => run('sum', 'ranges', task),
@@ -135,6 +185,7 @@ export async function createTablePool(threads: number, conversionsMax: number): 
       }
     },
     chunkInCheckpoint: (task) => run<FoundChunk>('sum', 'chunkInCheckpoint', task),
+    stats: lanes.stats,
     async close() {
       isClosing = true;
       await allStarted(starts, threads);
@@ -160,7 +211,9 @@ async function compileParquetModule(): Promise<WebAssembly.Module> {
  * Starts each task when a thread for it is free, so that piscina's own queue, in which a task
  * that cannot start holds up the others, stays empty.
  */
-function createLanes(free: Record<Lane, number>) {
+function createLanes(threads: Readonly<Record<Lane, number>>) {
+  const free = { ...threads };
+  const done: Record<Lane, number> = { ingest: 0, sum: 0 };
   const waiting: Record<Lane, Start[]> = { ingest: [], sum: [] };
 
   function startNext(kind: Lane, lane: Lane): boolean {
@@ -169,6 +222,7 @@ function createLanes(free: Record<Lane, number>) {
     if (start === undefined) return false;
     free[lane]--;
     void start(lane).finally(() => {
+      done[lane]++;
       free[lane]++;
       startAll();
     });
@@ -179,11 +233,21 @@ function createLanes(free: Record<Lane, number>) {
     while (startNext('ingest', 'ingest') || startNext('sum', 'sum') || startNext('sum', 'ingest'));
   }
 
-  return (kind: Lane, work: Start): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      waiting[kind].push((lane) => work(lane).then(resolve, reject));
-      startAll();
-    });
+  const statsOf = (lane: Lane): PoolStats => ({
+    threads: threads[lane],
+    running: threads[lane] - free[lane],
+    waiting: waiting[lane].length,
+    done: done[lane],
+  });
+
+  return {
+    inTurn: (kind: Lane, work: Start): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        waiting[kind].push((lane) => work(lane).then(resolve, reject));
+        startAll();
+      }),
+    stats: () => ({ ingest: statsOf('ingest'), sum: statsOf('sum') }),
+  };
 }
 
 /** Gives a task to an idle thread of its lane: the oldest `conversionsMax` are for uploads. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import type { Stages } from '../observe/call-record.js';
 import { type CsvForm, digestOfForm } from './csv-form.js';
 import type { Fault } from './file-fault.js';
 import type { IngestContext } from './ingest.js';
@@ -25,6 +26,7 @@ export function createSentFile(
   form: CsvForm,
   csvPath: string,
   stop: Stop,
+  stages: Stages,
 ): SentFile {
   const sentPath = path.join(folders.spool, `${randomUUID()}.csv`);
   const unpackedPath = path.join(folders.spool, `${randomUUID()}.csv`);
@@ -38,7 +40,8 @@ export function createSentFile(
     options: digestOfForm(form),
     async normalise() {
       try {
-        return await pool.normalise({ form, sentPath, unpackedPath, csvPath, limits, stop });
+        const task = { form, sentPath, unpackedPath, csvPath, limits, stop };
+        return await pool.normalise(task, stages);
       } finally {
         await remove();
       }

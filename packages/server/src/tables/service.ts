@@ -1,4 +1,5 @@
 import type { TableServiceImplementation } from '@tally/stubs';
+import type { Observed } from '../observe/observe-calls.js';
 import { systemErrorSentence } from '../rpc/errors.js';
 import { holdMessage } from '../rpc/held-messages.js';
 import { idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
@@ -11,16 +12,16 @@ import type { Pieces } from './spool.js';
 import type { Tables } from './tables.js';
 
 /** The existing clients' Table; calls wait until `opening` has resolved. */
-export function tableService(opening: Promise<Tables>): TableServiceImplementation {
+export function tableService(opening: Promise<Tables>): TableServiceImplementation<Observed> {
   return {
     async upload({ csvData }, context) {
-      const { signal } = context;
+      const { signal, stages } = context;
       const key = idempotencyKeyOf(context);
       const letGo = holdMessage(csvData);
       try {
         const { ingest } = (await opening).default;
         signal.throwIfAborted();
-        const call = { signal, idempotencyKey: () => key };
+        const call = { signal, stages, idempotencyKey: () => key };
         const piece = onlyPiece(csvData, letGo);
         const result = await uploadOrSentence(ingest, piece, call, '/Table/Upload');
         if (typeof result === 'string') return { error: result };
@@ -31,7 +32,7 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
       }
     },
 
-    async colSum({ column, format }, { metadata, signal, trailer }) {
+    async colSum({ column, format }, { metadata, signal, trailer, stages }) {
       const { sum } = (await opening).default;
       signal.throwIfAborted();
       if (!isFormat(format)) {
@@ -42,7 +43,9 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
       if (column === '') return { error: 'the column name is empty: name the column to sum' };
       const checked = areChecked(metadata);
       if (typeof checked === 'string') return { error: checked };
-      const result = await sentenceIfStopped(() => sumColumn(sum, column, format, checked, signal));
+      const result = await sentenceIfStopped(() =>
+        sumColumn(sum, column, format, checked, signal, stages),
+      );
       if (typeof result === 'string') return { error: result };
       if ('error' in result) return result;
       const { total, cacheHits, filesRead, filesChecked } = result;

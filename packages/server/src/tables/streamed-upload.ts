@@ -1,5 +1,6 @@
 import { setDefaultHighWaterMark } from 'node:stream';
 import type { TableServiceV1Implementation, UploadRequest } from '@tally/stubs';
+import type { Observed } from '../observe/observe-calls.js';
 import { holdMessage } from '../rpc/held-messages.js';
 import { idempotencyKeyIn, idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
 import { columnTypes } from './column-types.js';
@@ -10,12 +11,14 @@ import { createStreamedSize } from './streamed-size.js';
 import type { Tables } from './tables.js';
 
 /** The streamed Upload of tally.v1; calls wait until `opening` has resolved. */
-export function streamedUpload(opening: Promise<Tables>): TableServiceV1Implementation['upload'] {
+export function streamedUpload(
+  opening: Promise<Tables>,
+): TableServiceV1Implementation<Observed>['upload'] {
   // grpc-js reads messages of a stream ahead, as many as Node's default says: 16, each of up to
   // --message-bytes-max. With 1 it reads the next piece while one is written.
   setDefaultHighWaterMark(true, 1);
   return async (requests, context) => {
-    const { signal } = context;
+    const { signal, stages } = context;
     const keyOfCall = idempotencyKeyOf(context);
     const tables = await opening;
     signal.throwIfAborted();
@@ -27,7 +30,7 @@ export function streamedUpload(opening: Promise<Tables>): TableServiceV1Implemen
     const { ingest } = await existingTable(tables, name);
     const form = csvFormOf(csvOptions, ingest.limits);
     const pieces = csvPieces(first, messages, signal);
-    const call = { signal, idempotencyKey: () => key, form };
+    const call = { signal, stages, idempotencyKey: () => key, form };
     const path = '/tally.v1.TableService/Upload';
     const result = await uploadOrSentence(ingest, pieces, call, path);
     if (typeof result === 'string') return { error: result };

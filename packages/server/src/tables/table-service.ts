@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { TableServiceV1Implementation, TableSummary } from '@tally/stubs';
 import { Status } from 'nice-grpc';
 import type { Limits } from '../config.js';
+import type { Observed } from '../observe/observe-calls.js';
 import { type PagedList, pageStart, pageToken } from '../rpc/pages.js';
 import { badRequest, failure } from '../rpc/rich-errors.js';
 import { aggregateCall } from './aggregate-call.js';
@@ -25,7 +26,7 @@ const chunkList = (table: string): PagedList => ({
 export function tableServiceV1(
   opening: Promise<Tables>,
   limits: Limits,
-): TableServiceV1Implementation {
+): TableServiceV1Implementation<Observed> {
   const { tablesMax } = limits;
   return {
     upload: streamedUpload(opening),

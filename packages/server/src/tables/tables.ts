@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Mutex } from 'async-mutex';
 import type { Config } from '../config.js';
+import type { CacheStats, PoolStats } from '../observe/pool-stats.js';
 import { openCatalog } from './catalog.js';
 import { createCheckpoints } from './checkpoints.js';
 import { openChunkIndex } from './chunk-index.js';
@@ -16,7 +17,7 @@ import {
   spoolFolder,
   tableNames,
 } from './files.js';
-import { createSpoolSlots, type IngestContext } from './ingest.js';
+import { type Added, createSpoolSlots, type IngestContext } from './ingest.js';
 import { createTablePool } from './pool.js';
 import { createSumCaches } from './sum-cache.js';
 
@@ -40,11 +41,24 @@ export interface Tables {
   drop(table: Table): Promise<void>;
   /** The names of all tables, in order. */
   names(): Promise<readonly string[]>;
+  /** What uploads have added since the start. */
+  added(): Readonly<Added>;
+  /** The sizes of the tables that are open. */
+  sizes(): Promise<readonly TableSize[]>;
+  /** How the threads do. */
+  pools(): { readonly ingest: PoolStats; readonly sum: PoolStats };
+  /** How the cache of sums of single files does. */
+  sumCache(): CacheStats;
   close(): Promise<void>;
 }
 
+/** How much a table holds. */
+export interface TableSize extends Readonly<Added> {
+  readonly table: string;
+}
+
 /** What all tables share. */
-type Shared = Pick<IngestContext, 'pool' | 'limits' | 'sync' | 'slots' | 'early'>;
+type Shared = Pick<IngestContext, 'pool' | 'limits' | 'sync' | 'slots' | 'early' | 'added'>;
 
 /** Opens the default table; the others are opened when they are first asked for. */
 export async function openTables(config: Config): Promise<Tables> {
@@ -66,7 +80,9 @@ export async function openTables(config: Config): Promise<Tables> {
     sync,
     slots: createSpoolSlots(config),
     early: config.conversionsMax > 1 ? new Mutex() : undefined,
+    added: { chunks: 0, rows: 0, csvBytes: 0, parquetBytes: 0 },
   };
+  const lookUps = { hits: 0, misses: 0 };
   const sums = createSumCaches(config.sumCacheEntries);
   const columns = createColumnCache(config.catalogCacheEntries);
   /** Those that are open, or being opened. */
@@ -77,7 +93,7 @@ export async function openTables(config: Config): Promise<Tables> {
   async function openTable(name: string): Promise<Table> {
     const folders = await openTableFolders(dataDir, name, sync);
     const ingest = await openIngest(config, shared, folders, columns);
-    const sum = { ...ingest, cache: sums.forTable(), parallel: config.tableThreads };
+    const sum = { ...ingest, cache: sums.forTable(), parallel: config.tableThreads, lookUps };
     return { name, ingest, sum };
   }
 
@@ -120,6 +136,16 @@ export async function openTables(config: Config): Promise<Tables> {
         await removeTableFolder(dataDir, name, sync);
       }),
     names: () => tableNames(dataDir),
+    added: () => shared.added,
+    async sizes() {
+      const opened = await Promise.allSettled(open.values());
+      const tables = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+      // One that is stopped has none.
+      const sizes = await Promise.allSettled(tables.map(sizeOf));
+      return sizes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    },
+    pools: () => pool.stats(),
+    sumCache: () => lookUps,
     async close() {
       await pool.close();
       for (const table of await Promise.allSettled(open.values())) {
@@ -127,6 +153,11 @@ export async function openTables(config: Config): Promise<Tables> {
       }
     },
   };
+}
+
+async function sizeOf({ name, ingest }: Table): Promise<TableSize> {
+  const { chunks, removedChunks, rows, csvBytes, parquetBytes } = await ingest.catalog.state();
+  return { table: name, chunks: chunks - removedChunks, rows, csvBytes, parquetBytes };
 }
 
 async function openIngest(

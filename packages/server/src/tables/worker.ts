@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { workerData } from 'node:worker_threads';
 import type { ColumnType } from '@tally/kernels';
+import { timed } from '../task-time.js';
 import { collected } from '../thread-heap.js';
 import { reportStart } from '../thread-starts.js';
 import type { FileAggregate } from './aggregate.js';
@@ -252,7 +253,7 @@ async function findInCheckpoint({ file, number }: ChunkTask): Promise<FoundChunk
   }
 }
 
-export const normaliseFile = collected(normaliseSent);
+export const normaliseFile = collected(timed(normaliseSent));
 /** Makes the next messages of an export, which are moved to the caller. */
 async function exportChunks(task: ExportTask): Promise<unknown> {
   // Loaded where it is needed only: apache-arrow takes some MB a thread.
@@ -260,10 +261,10 @@ async function exportChunks(task: ExportTask): Promise<unknown> {
   return movedPart(task);
 }
 
-export const ingest = collected(ingestFile);
-export const sum = collected(sumFiles);
-export const aggregate = collected(aggregateFiles);
-export const ranges = collected(fileRanges);
-export const makeCheckpoint = collected(makeCheckpointOf);
-export const chunkInCheckpoint = collected(findInCheckpoint);
-export const exportRows = collected(exportChunks);
+export const ingest = collected(timed(ingestFile));
+export const sum = collected(timed(sumFiles));
+export const aggregate = collected(timed(aggregateFiles));
+export const ranges = collected(timed(fileRanges));
+export const makeCheckpoint = collected(timed(makeCheckpointOf));
+export const chunkInCheckpoint = collected(timed(findInCheckpoint));
+export const exportRows = collected(timed(exportChunks));

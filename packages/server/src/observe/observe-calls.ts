@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import { type ServerInterceptor, status } from '@grpc/grpc-js';
+import type { CallContext, ServerMiddlewareCall } from 'nice-grpc';
+import { type GrpcCall, internalsOf } from '../rpc/grpc-call.js';
+import { CallRecord, noStages, type Stages } from './call-record.js';
+
+/** Told of each call when it is over. */
+export type CallObserver = (record: CallRecord) => void;
+
+/** The calls in progress, and what is seen of them. */
+export interface ObservedCalls {
+  readonly interceptor: ServerInterceptor;
+  /** By their ids, as long as they last. */
+  readonly inProgress: ReadonlyMap<string, CallRecord>;
+}
+
+/** What a handler of nice-grpc is given besides its own context. */
+export interface Observed {
+  readonly stages: Stages;
+}
+
+/** The metadata that takes a call's id to nice-grpc's handlers; a client's own is written over. */
+const idName = 'tally-call-id';
+
+/**
+ * Follows each call from its headers to the end of its stream.
+ *
+ * `isTraced`: whether the single spans of a call with this `traceparent` are wanted.
+ */
+export function observeCalls(
+  isTraced: (traceParent: string | undefined) => boolean,
+  observer: CallObserver,
+): ObservedCalls {
+  const inProgress = new Map<string, CallRecord>();
+  const server = randomBytes(4).toString('hex');
+  let count = 0;
+
+  const interceptor: ServerInterceptor = ({ path }, innerCall) => {
+    const call = internalsOf(innerCall);
+    const id = `${server}-${(++count).toString(36)}`;
+    const parent = call.metadata.get('traceparent')[0]?.toString();
+    const record = new CallRecord(id, path, call.getPeer(), parent, isTraced(parent));
+    inProgress.set(id, record);
+    call.metadata.set(idName, id);
+    call.record = record;
+    const sendStatus = call.sendStatus.bind(call);
+    call.sendStatus = (sent) => {
+      if (record.code === undefined && !call.cancelled && !call.stream.destroyed) {
+        record.code = sent.code ?? status.UNKNOWN;
+        if (record.code !== status.OK) record.details = sent.details ?? '';
+      }
+      sendStatus(sent);
+    };
+    const serializeMessage = call.serializeMessage.bind(call);
+    call.serializeMessage = (message) => {
+      const bytes = serializeMessage(message);
+      record.responseBytes += bytes.length - prefixBytes;
+      return bytes;
+    };
+    call.stream.once('close', () => {
+      inProgress.delete(id);
+      record.endMs = performance.now();
+      noteRequest(record, call);
+      observer(record);
+    });
+    // The call as it is: another one wrapped around it costs time too.
+    return call;
+  };
+  return { interceptor, inProgress };
+}
+
+/** A flag, and a length in 4 bytes. */
+const prefixBytes = 5;
+
+function noteRequest(record: CallRecord, { decoder }: GrpcCall): void {
+  const { totalBytes = 0, waitedMs = 0, lastByteMs = record.startMs } = decoder;
+  record.requestBytes = totalBytes;
+  const { startMs } = record;
+  if (waitedMs > 0) {
+    record.add({ stage: 'admission wait', startMs, endMs: startMs + waitedMs, thread: undefined });
+  }
+  record.add({ stage: 'receive', startMs, endMs: lastByteMs, thread: undefined });
+}
+
+/** Gives nice-grpc's handlers the record of their call. */
+export const stagesMiddleware = (calls: ObservedCalls | undefined) =>
+  async function* withStages<Request, Response>(
+    call: ServerMiddlewareCall<Request, Response, Observed>,
+    context: CallContext,
+  ) {
+    const id = context.metadata.get(idName);
+    const stages = (id !== undefined && calls?.inProgress.get(id)) || noStages;
+    return yield* call.next(call.request, { ...context, stages });
+  };
