@@ -1,16 +1,21 @@
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from './config.js';
+import { checkFormat, formatFileName } from './data-folder-format.js';
 import { type DataFolderLock, lockDataFolder, lockFileName } from './data-folder-lock.js';
+import { logger } from './logger.js';
 import { StartError } from './start-error.js';
 import { syncPath } from './sync-path.js';
 
 /** The folders that hold data: where one of them is, the folder is a data folder. */
 const dataNames = ['numbers', 'tables'];
 /** What else may be in a folder that has no data yet: a start that ended early, a volume's root. */
-const emptyNames = [lockFileName, 'tmp', 'lost+found'];
+const emptyNames = [lockFileName, formatFileName, `${formatFileName}.new`, 'tmp', 'lost+found'];
 
-/** Makes the data folder if it is missing, and locks it for this process. Throws StartError. */
+/**
+ * Makes the data folder if it is missing, and locks it for this process; its format is known then, and
+ * nobody but its owner may enter it. Throws StartError.
+ */
 export async function openDataFolder({
   dataDir,
   durability,
@@ -19,7 +24,27 @@ export async function openDataFolder({
   // A new name is on disk for good once the folder that holds it is synced.
   if (durability === 'fsync') for (const folder of made) await syncPath(path.dirname(folder));
   await refuseForeignFolder(dataDir);
-  return lockDataFolder(dataDir);
+  const lock = await lockDataFolder(dataDir);
+  try {
+    await checkFormat(dataDir, durability === 'fsync');
+    await keepToOwner(dataDir);
+    return lock;
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** Takes from everybody but the owner what rights they have to the folder. */
+async function keepToOwner(dataDir: string): Promise<void> {
+  const { mode } = await stat(dataDir);
+  if ((mode & 0o077) === 0) return;
+  await chmod(dataDir, mode & 0o700).catch(({ code }: NodeJS.ErrnoException) => {
+    logger.warn(
+      `${dataDir} is open to other users of this machine, and cannot be closed to them (${code}): ` +
+        'whoever may read it can read all data.',
+    );
+  });
 }
 
 /**

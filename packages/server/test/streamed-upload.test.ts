@@ -180,11 +180,12 @@ describe('one server, one file after the other', () => {
   async function expectNothingKept(before: Awaited<ReturnType<typeof listTableFiles>>) {
     await eventuallySpooled(shared.server, 0);
     await keep(shared.connection.table, 'next\n1\n');
-    const { csv, parquet, log, spool } = await listTableFiles(shared.server.dataDir);
+    // A conversion that had begun may make its file, and remove it, after that.
+    await eventuallySpooled(shared.server, 0);
+    const { csv, parquet, log } = await listTableFiles(shared.server.dataDir);
     expect(csv).toHaveLength(before.csv.length + 1);
     expect(parquet).toHaveLength(before.parquet.length + 1);
     expect(log.filter(isCommit)).toHaveLength(before.log.filter(isCommit).length + 1);
-    expect(spool).toEqual([]);
   }
 
   test('a call that the client cancels keeps nothing of what was sent', async () => {

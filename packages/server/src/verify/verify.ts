@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { formatFault, formatFileName } from '../data-folder-format.js';
 import { lmdbStaging } from '../lmdb-file.js';
 import { isTableName, tableFolders } from '../tables/files.js';
 import { createCheckPool } from './check-pool.js';
@@ -34,7 +35,15 @@ export interface VerifyOptions {
 const threadsMax = 8;
 
 /** What a server, or a repair, makes in a data folder. */
-const known: readonly string[] = ['numbers', 'tables', 'tmp', 'lock', 'quarantine'];
+const known: readonly string[] = [
+  'numbers',
+  'tables',
+  'tmp',
+  'lock',
+  'quarantine',
+  formatFileName,
+  `${formatFileName}.new`,
+];
 
 /**
  * Checks a data folder that no server uses: every file against its checksum, the log against the
@@ -48,6 +57,8 @@ export async function verifyDataFolder(
 ): Promise<Report> {
   const names = await dataFolderNames(dataDir);
   return withSoleUse(dataDir, async () => {
+    const fault = await formatFault(dataDir);
+    if (fault !== undefined && fault !== 'no mark') throw new VerifyError(fault);
     const findings = createFindings();
     const quarantine = repair ? createQuarantine(dataDir) : undefined;
     const progress = createProgress(onProgress);
