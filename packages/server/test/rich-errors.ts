@@ -56,3 +56,10 @@ function detailsIn(trailer: Metadata | undefined, { code, details: sentence }: C
     retryMs: delay && delay.seconds * 1000 + delay.nanos / 1e6,
   };
 }
+
+/** The reason of the ErrorInfo among an error's details; undefined if it has none. */
+export function reasonOf(statusDetails: Uint8Array): string | undefined {
+  const url = `type.googleapis.com/${ErrorInfo.$type}`;
+  const found = RichStatus.decode(statusDetails).details.find(({ typeUrl }) => typeUrl === url);
+  return found && ErrorInfo.decode(found.value).reason;
+}
