@@ -7,6 +7,8 @@ import { CommandError, exitCodes } from './exit-codes.js';
 const kept: readonly string[] = ['numbers', 'quarantine', 'tables', 'tmp'];
 /** The file whose lock a server holds while it runs; it stays. */
 const lockFile = 'lock';
+/** Says which format the data has; goes with it. */
+const formatFiles: readonly string[] = ['format.json', 'format.json.new'];
 
 /**
  * Returns which of a server's own folders the data folder has; none if it is missing.
@@ -15,7 +17,7 @@ const lockFile = 'lock';
  */
 export async function storedFolders(dataDir: string): Promise<string[]> {
   const entries = (await readFolder(dataDir)).filter(
-    (entry) => !(entry.isFile() && entry.name === lockFile),
+    (entry) => !(entry.isFile() && [lockFile, ...formatFiles].includes(entry.name)),
   );
   const foreign = entries
     .filter((entry) => !entry.isDirectory() || !kept.includes(entry.name))
@@ -39,6 +41,7 @@ export async function deleteFolders(dataDir: string, names: readonly string[]): 
   const lock = await lockFolder(dataDir);
   try {
     for (const name of names) await rm(path.join(dataDir, name), { recursive: true });
+    for (const name of formatFiles) await rm(path.join(dataDir, name), { force: true });
   } finally {
     await lock.release();
   }

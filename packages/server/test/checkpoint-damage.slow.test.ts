@@ -1,6 +1,7 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { logger } from '../dist/logger.js';
 import {
   asOf,
   checkpointedTables,
@@ -29,11 +30,14 @@ const tables = checkpointedTables();
 async function errorsOf(work: (said: () => string) => Promise<void>): Promise<string> {
   const lines: string[] = [];
   const said = () => lines.join('\n');
-  const spy = vi.spyOn(console, 'error').mockImplementation((line) => lines.push(String(line)));
+  const keep = (...said: unknown[]) => void lines.push(String(said.at(-1)));
+  const spies = (['warn', 'error'] as const).map((level) =>
+    vi.spyOn(logger, level).mockImplementation(keep),
+  );
   try {
     await work(said);
   } finally {
-    spy.mockRestore();
+    for (const spy of spies) spy.mockRestore();
   }
   return said();
 }

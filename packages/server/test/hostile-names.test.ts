@@ -82,6 +82,7 @@ const ownFiles = [
   /^(numbers|tables|tmp|tables\/default(\/(csv|delta|index|delta\/(_delta_log|parquet)))?)$/,
   /^lock$/,
   /^(numbers|tables\/default\/index)\/(data|lock)\.mdb(-lock)?$/,
+  /^format\.json$/,
   /^tables\/default\/(csv|delta\/parquet)\/[0-9a-f-]{36}\.(csv|parquet)$/,
   /^tables\/default\/delta\/_delta_log\/[0-9]{20}\.json$/,
 ];

@@ -154,7 +154,10 @@ describe('the configuration', () => {
       args: ['--services', 'numbers,x'],
       sentence: /'--services .* argument 'numbers,x' .* or both/,
     },
-    { args: ['--durability', 'x'], sentence: /'--durability .* 'x' .* are fsync, os, memory\.$/ },
+    {
+      args: ['--durability', 'x'],
+      sentence: /'--durability .* 'x' .* one of fsync, os, memory\.$/,
+    },
     { args: ['--prot', '1'], sentence: /unknown option '--prot'\n\(Did you mean --port\?\)$/ },
     { args: ['6000'], sentence: /too many arguments/ },
     { args: ['--port'], sentence: /'--port <port>' argument missing$/ },
@@ -272,7 +275,7 @@ describe('a server', () => {
       await expect(table.colSum({ column: 'x', format: 'csv' })).rejects.toMatchObject(
         unimplemented,
       );
-      expect((await readdir(dataDir)).toSorted()).toEqual(['lock', 'numbers']);
+      expect((await readdir(dataDir)).toSorted()).toEqual(['format.json', 'lock', 'numbers']);
     });
   });
 
@@ -282,7 +285,7 @@ describe('a server', () => {
       expect(await table.colSum({ column: 'x', format: 'csv' })).toMatchObject({ error: '' });
       await expect(numbers.setNum({ key: 'a', value: 1n })).rejects.toMatchObject(unimplemented);
       await expect(numbers.fact({ key: 'a' })).rejects.toMatchObject(unimplemented);
-      expect((await readdir(dataDir)).toSorted()).toEqual(['lock', 'tables', 'tmp']);
+      expect((await readdir(dataDir)).toSorted()).toEqual(['format.json', 'lock', 'tables', 'tmp']);
     });
   });
 
