@@ -18,6 +18,10 @@ import { addVerify } from './commands/verify.js';
 import { addWorkload } from './commands/workload.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 
+// What libraries do that Node deprecates, as a server's address in place of its name with TLS, is nothing that
+// whoever runs a command can change.
+process.noDeprecation = true;
+
 const program = new Command('tally')
   .description('Serves and uses Tally: tables of CSV files, and named integers, over gRPC.')
   .showHelpAfterError('Add --help to see what is allowed.')
