@@ -19,6 +19,7 @@ import { firstRequests } from './sections/first-requests.js';
 import { largeStream } from './sections/large-stream.js';
 import { manyChunks } from './sections/many-chunks.js';
 import { memory } from './sections/memory.js';
+import { operation } from './sections/operation.js';
 import { overload } from './sections/overload.js';
 import { scaling } from './sections/scaling.js';
 import type { SectionName } from './sections/section-names.js';
@@ -29,6 +30,7 @@ import { upload } from './sections/upload.js';
 const sections: Readonly<Record<SectionName, (run: BenchRun) => Promise<SectionResult>>> = {
   'first-requests': firstRequests,
   unary,
+  operation,
   batches,
   'parquet-sum': (run) => columnSums(run, 'parquet'),
   'csv-sum': (run) => columnSums(run, 'csv'),

@@ -57,7 +57,10 @@ function printedPort(child: ChildProcess, program: string): Promise<string> {
     const onText = (text: string) => {
       output += text;
       const port = / on 127\.0\.0\.1:(\d+)(?=[,\n])/.exec(output)?.[1];
-      if (port !== undefined) resolve(port);
+      if (port === undefined) return;
+      // A line for each call is read on, and not kept.
+      for (const stream of [child.stdout, child.stderr]) stream?.off('data', onText).resume();
+      resolve(port);
     };
     child.stdout?.setEncoding('utf8').on('data', onText);
     child.stderr?.setEncoding('utf8').on('data', onText);

@@ -9,6 +9,10 @@ export interface UnaryLoad {
   readonly requests: readonly Uint8Array[];
   readonly connections: number;
   readonly seconds: number;
+  /** The certificate of a server with TLS, PEM. */
+  readonly ca?: string | undefined;
+  /** Sent with each call. */
+  readonly token?: string | undefined;
   /** Whether an encoded answer is what it should be. */
   check(response: Uint8Array): boolean;
 }
@@ -23,8 +27,11 @@ export interface UnaryLoad {
 export async function unaryRate(load: UnaryLoad): Promise<number> {
   const bodies = load.requests.map(frame);
   const sessions = Array.from({ length: load.connections }, () =>
-    connect(`http://${load.address}`),
+    load.ca === undefined
+      ? connect(`http://${load.address}`)
+      : connect(`https://${load.address}`, { ca: load.ca }),
   );
+  const headers = load.token === undefined ? {} : { authorization: `Bearer ${load.token}` };
   try {
     let calls = 0;
     const start = performance.now();
@@ -33,7 +40,7 @@ export async function unaryRate(load: UnaryLoad): Promise<number> {
       sessions.map(async (session) => {
         while (performance.now() < end) {
           const body = bodies[calls++ % bodies.length];
-          const response = await call(session, load.path, body ?? frame(new Uint8Array()));
+          const response = await call(session, load.path, body ?? frame(new Uint8Array()), headers);
           // A frame starts with a flag and the message's length: 5 bytes.
           if (!load.check(response.subarray(5))) throw new Error(`a wrong answer of ${load.path}`);
         }
@@ -53,13 +60,19 @@ export function frame(message: Uint8Array): Buffer {
 }
 
 /** Sends a framed message; resolves to the framed answer. Throws an Error if the call fails. */
-export function call(session: ClientHttp2Session, path: string, body: Buffer): Promise<Buffer> {
+export function call(
+  session: ClientHttp2Session,
+  path: string,
+  body: Buffer,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const stream = session.request({
       ':method': 'POST',
       ':path': path,
       'content-type': 'application/grpc',
       te: 'trailers',
+      ...headers,
     });
     const parts: Buffer[] = [];
     let status: unknown;

@@ -33,11 +33,22 @@ async function isFull(folder: string): Promise<boolean> {
   return bavail * bsize < roomBytesMin;
 }
 
+/** Environments that are open: any number of them share one listener. */
+let environments = 0;
+
 /**
- * For `unhandledRejection`: for a failed commit lmdb also rejects a promise of its own that no
- * caller ever sees, and that would end the process.
+ * Keeps failed commits from ending the process while an environment is open; the result ends that.
+ *
+ * For a failed commit lmdb also rejects a promise of its own that no caller ever sees.
  */
-export function ignoreFailedCommit(error: unknown): void {
+export function ignoreFailedCommits(): () => void {
+  if (environments++ === 0) process.on('unhandledRejection', ignoreFailedCommit);
+  return () => {
+    if (--environments === 0) process.off('unhandledRejection', ignoreFailedCommit);
+  };
+}
+
+function ignoreFailedCommit(error: unknown): void {
   if (!isFailedCommit(error)) throw error;
 }
 

@@ -129,14 +129,15 @@ test('a chunk that is removed while its column is read is there once or not at a
   withFolder(async (dataDir) => {
     const { index: folder } = await openTableFolders(dataDir, 'default', false);
     let isRemoved = false;
-    const cache = createColumnCache(100_000)?.forTable() ?? expect.fail();
+    const columns = createColumnCache(100_000) ?? expect.fail();
+    const cache = columns.forTable();
     // Each reading before the removal is one of the whole column.
     const get: typeof cache.get = (column) => (isRemoved ? cache.get(column) : undefined);
     const set: typeof cache.set = (column, cached) => {
       if (isRemoved) expect(cached.entries).toHaveLength(count - 1);
       return cache.set(column, cached);
     };
-    const lateCache = { forTable: () => ({ ...cache, get, set }) };
+    const lateCache = { ...columns, forTable: () => ({ ...cache, get, set }) };
     const index = await openChunkIndex(folder, lateCache, keyLimits);
     const count = 30_000;
     const field = { field: 'x', type: 'long', column: 'x' } as const;

@@ -49,6 +49,12 @@ export function connect({ address }: { readonly address: string }): Connection {
 /** A server that listens, in this process or in one of its own. */
 export type TestServer = Pick<LaunchedServer, 'port' | 'address' | 'dataDir'>;
 
+/** One in this process. */
+export interface ServerHere extends TestServer {
+  /** Undefined: it was not asked for. */
+  readonly metricsPort: number | undefined;
+}
+
 export type TestServerOptions = Pick<LaunchOptions, 'args' | 'dataDir' | 'warmupCalls'>;
 
 /**
@@ -67,7 +73,7 @@ export const lessWork: readonly string[] = [
  */
 async function startHere(
   options: TestServerOptions,
-): Promise<TestServer & { stop(): Promise<void> }> {
+): Promise<ServerHere & { stop(): Promise<void> }> {
   const dataDir = options.dataDir ?? (await mkdtemp(path.join(tmpdir(), 'tally-')));
   const args = [
     ...['--port', '0', '--data-dir', dataDir],
@@ -75,9 +81,11 @@ async function startHere(
     ...lessWork,
     ...(options.args ?? []),
   ];
-  const { port, stop } = await startServer(readConfig(args, { exitOverride: true }));
+  const started = await startServer(readConfig(args, { exitOverride: true }));
+  const { port, metricsPort, stop } = started;
   return {
     port,
+    metricsPort,
     address: `127.0.0.1:${port}`,
     dataDir,
     async stop() {
@@ -90,7 +98,7 @@ async function startHere(
 /** Runs `work` against a new server in this process and a connection to it, and ends both after it. */
 export async function withServer<T>(
   options: TestServerOptions,
-  work: (server: TestServer, connection: Connection) => Promise<T>,
+  work: (server: ServerHere, connection: Connection) => Promise<T>,
 ): Promise<T> {
   return withConnection(await startHere(options), work);
 }
@@ -119,7 +127,7 @@ async function withConnection<Server extends TestServer & { stop(): Promise<unkn
 
 /** One server in this process, and a connection to it, for all tests of a group. */
 export function sharedServer(options: TestServerOptions = {}): {
-  readonly server: TestServer;
+  readonly server: ServerHere;
   readonly connection: Connection;
 } {
   let server: Awaited<ReturnType<typeof startHere>>;

@@ -3,6 +3,7 @@ export const sectionNames = [
   // First, while there is nothing of other sections that the disk has still to write.
   'first-requests',
   'unary',
+  'operation',
   'batches',
   'parquet-sum',
   'csv-sum',

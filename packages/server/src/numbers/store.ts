@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { open } from 'lmdb';
 import type { Config } from '../config.js';
-import { ignoreFailedCommit, transactionsOf } from '../lmdb-failure.js';
+import { ignoreFailedCommits, transactionsOf } from '../lmdb-failure.js';
 import { lmdbDataFile, lmdbFault, makeLmdbFiles } from '../lmdb-file.js';
 import { openRememberedKeys } from '../remembered-keys.js';
 import { StartError } from '../start-error.js';
@@ -115,7 +115,7 @@ export async function openNumberStore({
   const folder = path.join(dataDir, 'numbers');
   await refuseDamagedFile(folder);
   await makeLmdbFiles(folder, durability === 'fsync');
-  process.on('unhandledRejection', ignoreFailedCommit);
+  const stopIgnoring = ignoreFailedCommits();
   const environment = open({
     path: folder,
     maxDbs: 8,
@@ -214,7 +214,7 @@ export async function openNumberStore({
     },
     async close() {
       await environment.close();
-      process.off('unhandledRejection', ignoreFailedCommit);
+      stopIgnoring();
     },
   };
 }

@@ -26,13 +26,13 @@ export function callMetrics(registry: Registry): CallObserver {
   });
   const requestBytes = new Counter({
     name: 'tally_request_bytes_total',
-    help: 'Bytes of the messages of requests, as they came.',
+    help: 'Bytes of the messages of requests as they came, each with its prefix of 5 bytes.',
     labelNames: ['service', 'method'],
     registers,
   });
   const responseBytes = new Counter({
     name: 'tally_response_bytes_total',
-    help: 'Bytes of the messages of answers.',
+    help: 'Bytes of the messages of answers, each with its prefix of 5 bytes.',
     labelNames: ['service', 'method'],
     registers,
   });

@@ -52,6 +52,7 @@ export class CallRecord implements Stages {
   code: number | undefined;
   /** What the client was told, if the call failed. */
   details: string | undefined;
+  /** Of messages as they are on the wire, each with its prefix. */
   requestBytes = 0;
   responseBytes = 0;
   /** Who has called: the name of a token. */

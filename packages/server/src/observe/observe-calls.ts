@@ -54,7 +54,7 @@ export function observeCalls(
     const serializeMessage = call.serializeMessage.bind(call);
     call.serializeMessage = (message) => {
       const bytes = serializeMessage(message);
-      record.responseBytes += bytes.length - prefixBytes;
+      record.responseBytes += bytes.length;
       return bytes;
     };
     call.stream.once('close', () => {
@@ -68,9 +68,6 @@ export function observeCalls(
   };
   return { interceptor, inProgress };
 }
-
-/** A flag, and a length in 4 bytes. */
-const prefixBytes = 5;
 
 function noteRequest(record: CallRecord, { decoder }: GrpcCall): void {
   const { totalBytes = 0, waitedMs = 0, lastByteMs = record.startMs } = decoder;

@@ -38,6 +38,7 @@ export function addServerMetrics(sink: MetricSink, parts: MeasuredParts): void {
   addCaches(sink, {
     factorials: () => numbers?.factorials.stats(),
     sums: () => tables?.sumCache(),
+    columns: () => tables?.columnCache(),
   });
   if (parts.opened.numbers !== undefined) {
     const count = () => Number(numbers?.store.totals().count ?? 0);

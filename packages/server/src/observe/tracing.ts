@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import type { Config } from '../config.js';
 import { logger } from '../logger.js';
@@ -12,6 +13,9 @@ export interface Tracing {
   /** Sends what has not been sent. */
   close(): Promise<void>;
 }
+
+/** How long the last traces have to be sent when the server ends. */
+const lastTracesMs = 1000;
 
 const off: Tracing = { isTraced: () => false, observer() {}, close: async () => {} };
 
@@ -89,8 +93,9 @@ export async function openTracing(config: Config, version: string): Promise<Trac
     },
     observer,
     async close() {
-      // A collector that does not answer is no reason not to end.
-      await provider.shutdown().catch(() => {});
+      // A collector that does not answer is no reason not to end, nor to end late.
+      const sent = provider.shutdown().catch(() => {});
+      await Promise.race([sent, delay(lastTracesMs, undefined, { ref: false })]);
     },
   };
 }

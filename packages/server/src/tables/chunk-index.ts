@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { ColumnType } from '@tally/kernels';
 import { open } from 'lmdb';
-import { ignoreFailedCommit, transactionsOf } from '../lmdb-failure.js';
+import { ignoreFailedCommits, transactionsOf } from '../lmdb-failure.js';
 import { lmdbDataFile, lmdbFault, makeLmdbFiles } from '../lmdb-file.js';
 import { logger } from '../logger.js';
 import { type KeyLimits, openRememberedKeys } from '../remembered-keys.js';
@@ -127,7 +127,7 @@ export async function openChunkIndex(
 ): Promise<ChunkIndex> {
   await removeDamagedFile(lmdbDataFile(folder));
   await makeLmdbFiles(folder, false);
-  process.on('unhandledRejection', ignoreFailedCommit);
+  const stopIgnoring = ignoreFailedCommits();
   // What a power loss takes is made anew from the log, so a promise could mean visible. But a sync
   // that fails after it would leave an environment that nobody is told is unusable.
   const environment = open({ path: folder, maxDbs: 16, overlappingSync: false });
@@ -333,7 +333,7 @@ export async function openChunkIndex(
 
     async close() {
       await environment.close();
-      process.off('unhandledRejection', ignoreFailedCommit);
+      stopIgnoring();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { CacheStats } from '../observe/pool-stats.js';
 import type { ColumnEntry } from './index-entry.js';
 
 interface CachedColumn {
@@ -15,6 +16,7 @@ export interface ColumnCache {
     set(column: string, cached: CachedColumn): void;
     clear(): void;
   };
+  stats(): CacheStats;
 }
 
 /** Keeps columns of at most `entriesMax` entries in all; undefined for none. */
@@ -27,11 +29,16 @@ export function createColumnCache(entriesMax: number): ColumnCache | undefined {
       entries.reduce((sum, { ranges }) => sum + Math.max(1, ranges?.length ?? 1), 1),
   });
   let tables = 0;
+  const lookUps = { hits: 0, misses: 0 };
   return {
     forTable() {
       let table = ++tables;
       return {
-        get: (column) => columns.get(`${table} ${column}`),
+        get(column) {
+          const cached = columns.get(`${table} ${column}`);
+          lookUps[cached === undefined ? 'misses' : 'hits']++;
+          return cached;
+        },
         set: (column, cached) => columns.set(`${table} ${column}`, cached),
         // What is left goes as it is not used.
         clear() {
@@ -39,5 +46,6 @@ export function createColumnCache(entriesMax: number): ColumnCache | undefined {
         },
       };
     },
+    stats: () => lookUps,
   };
 }

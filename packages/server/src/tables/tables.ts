@@ -49,6 +49,8 @@ export interface Tables {
   pools(): { readonly ingest: PoolStats; readonly sum: PoolStats };
   /** How the cache of sums of single files does. */
   sumCache(): CacheStats;
+  /** Undefined: there is none. */
+  columnCache(): CacheStats | undefined;
   close(): Promise<void>;
 }
 
@@ -146,6 +148,7 @@ export async function openTables(config: Config): Promise<Tables> {
     },
     pools: () => pool.stats(),
     sumCache: () => lookUps,
+    columnCache: () => columns?.stats(),
     async close() {
       await pool.close();
       for (const table of await Promise.allSettled(open.values())) {

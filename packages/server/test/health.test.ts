@@ -1,0 +1,163 @@
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import path from 'node:path';
+import { type ClientError, createChannel, createClient, Status } from 'nice-grpc';
+import { HealthDefinition } from 'nice-grpc-server-health';
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '../dist/config.js';
+import { startServer } from '../dist/server.js';
+import { openCall, openSession, roundTrip } from './raw-calls.js';
+import { eventually, lessWork, withFolder, withServer } from './server.js';
+
+const notServing = 2;
+const serving = 1;
+
+const names = ['NumStore', 'tally.v1.NumberService', 'Table', 'tally.v1.TableService'];
+
+async function withHealth<T>(
+  address: string,
+  work: (health: ReturnType<typeof healthOf>) => Promise<T>,
+): Promise<T> {
+  const channel = createChannel(address);
+  try {
+    return await work(healthOf(channel));
+  } finally {
+    channel.close();
+  }
+}
+
+const healthOf = (channel: ReturnType<typeof createChannel>) =>
+  createClient(HealthDefinition, channel);
+
+async function freePort(): Promise<number> {
+  const listener = net.createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  await new Promise((resolve) => listener.close(resolve));
+  return port;
+}
+
+describe('a health check', () => {
+  it('is SERVING of each service and of all, and NOT_FOUND of another', async () => {
+    await withServer({}, ({ address }) =>
+      withHealth(address, async (health) => {
+        for (const service of ['', ...names]) {
+          expect(await health.check({ service }), service).toEqual({ status: serving });
+        }
+        for (const service of ['Nothing', 'numstore', '.NumStore']) {
+          await expect(health.check({ service }), service).rejects.toMatchObject({
+            code: Status.NOT_FOUND,
+          });
+        }
+      }),
+    );
+  });
+
+  it('is NOT_FOUND of a service that is not served', async () => {
+    await withServer({ args: ['--services', 'numbers'] }, ({ address }) =>
+      withHealth(address, async (health) => {
+        for (const service of ['', 'NumStore', 'tally.v1.NumberService']) {
+          expect(await health.check({ service }), service).toEqual({ status: serving });
+        }
+        for (const service of ['Table', 'tally.v1.TableService']) {
+          await expect(health.check({ service }), service).rejects.toMatchObject({
+            code: Status.NOT_FOUND,
+          });
+        }
+      }),
+    );
+  });
+
+  it('is NOT_SERVING while the server warms up, and a watch sees it serve', async () => {
+    await withFolder(async (folder) => {
+      const port = await freePort();
+      const args = [
+        ...['--port', String(port), '--data-dir', path.join(folder, 'data'), ...lessWork],
+        // More than are ever done: the test ends the warm-up.
+        ...['--warmup-calls', '100000'],
+      ];
+      const warmedUp = new AbortController();
+      const starting = startServer(readConfig(args, { exitOverride: true }), warmedUp.signal);
+      await withHealth(`127.0.0.1:${port}`, async (health) => {
+        const status = (service: string) =>
+          health.check({ service }).then(
+            ({ status }) => status,
+            // It does not listen yet.
+            () => undefined,
+          );
+        await eventually(async () => (await status('')) === notServing);
+        for (const service of names) expect(await status(service), service).toBe(notServing);
+        const seen: number[] = [];
+        for await (const { status } of health.watch({ service: '' })) {
+          seen.push(status);
+          if (status === serving) break;
+          warmedUp.abort();
+        }
+        expect(seen).toEqual([notServing, serving]);
+        for (const service of names) expect(await status(service), service).toBe(serving);
+      });
+      await (await starting).stop();
+    });
+  });
+});
+
+/** Starts a server whose drain would take longer than a test if anything held it up. */
+async function withDrainingServer(
+  work: (server: { readonly address: string; stop(): Promise<void> }) => Promise<void>,
+): Promise<void> {
+  await withFolder(async (folder) => {
+    const args = [
+      ...['--port', '0', '--data-dir', path.join(folder, 'data'), ...lessWork],
+      ...['--warmup-calls', '0', '--drain-ms', '300000'],
+    ];
+    const { port, stop } = await startServer(readConfig(args, { exitOverride: true }));
+    await work({ address: `127.0.0.1:${port}`, stop });
+  });
+}
+
+it('a watch is told of the drain, and does not hold it up', async () => {
+  await withDrainingServer(({ address, stop }) =>
+    withHealth(address, async (health) => {
+      const services = ['', ...names];
+      let watching = 0;
+      let stopped: Promise<void> | undefined;
+      const watch = async (service: string) => {
+        const seen: number[] = [];
+        try {
+          for await (const { status } of health.watch({ service })) {
+            seen.push(status);
+            if (status === serving && ++watching === services.length) stopped = stop();
+          }
+          return seen;
+        } catch (error) {
+          return [...seen, (error as ClientError).code];
+        }
+      };
+      for (const seen of await Promise.all(services.map(watch))) {
+        expect(seen).toEqual([serving, notServing, Status.UNAVAILABLE]);
+      }
+      await stopped;
+    }),
+  );
+});
+
+it('nobody is let in while a call in progress holds up the drain', async () => {
+  await withDrainingServer(async ({ address, stop }) => {
+    const session = await openSession({ address });
+    const upload = openCall(session, '/tally.v1.TableService/Upload');
+    await roundTrip(session);
+    let stopped: Promise<void> | undefined;
+    await withHealth(address, async (health) => {
+      for await (const { status } of health.watch({ service: 'Table' })) {
+        if (status === notServing) break;
+        stopped = stop();
+      }
+      await expect(health.check({ service: '' })).rejects.toMatchObject({
+        code: Status.UNAVAILABLE,
+      });
+    });
+    session.destroy();
+    await stopped;
+    await upload.ended;
+  });
+});
