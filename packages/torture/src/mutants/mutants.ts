@@ -338,8 +338,8 @@ export const mutants: readonly Mutant[] = [
       ['      signal.throwIfAborted();\n      kept', '      kept'],
       ['      signal.throwIfAborted();\n      if (', '      if ('],
       [
-        '  const { signal, form } = call;\n',
-        '  const { form } = call;\n  const { signal } = new AbortController();\n',
+        '  const { signal, form, stages } = call;\n',
+        '  const { form, stages } = call;\n  const { signal } = new AbortController();\n',
       ],
     ],
     noticedBy: tests(
@@ -369,7 +369,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a call that is answered keeps its place',
     file: server('rpc/calls-in-progress.ts'),
-    edits: [['    this.#working.moveAnswered(this.#answered);\n', '']],
+    edits: [['    this.#working.moveAnswered(this.#answered);\n    while', '    while']],
     noticedBy: {
       ...tests('server', 'admission.test.ts', 'to take its answer'),
       finding: 'the server has 3 calls in progress',
