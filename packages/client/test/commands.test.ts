@@ -318,7 +318,9 @@ describe('serve', () => {
     child.kill('SIGTERM');
     const { code, stdout, stderr } = await ended;
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^\{"level":"info",.*"method":"\/tally\.v1\.NumberService\/SetNumber".*\}\n$/);
+    expect(stderr).toMatch(
+      /^\{"level":"info",.*"method":"\/tally\.v1\.NumberService\/SetNumber".*\}\n$/,
+    );
     expect(stdout).toMatch(/\nSIGTERM: finishing the calls in progress\n$/);
   });
 

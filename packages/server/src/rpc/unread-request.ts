@@ -15,7 +15,6 @@ export function dropUnreadRequest({ stream, receivedHalfClose }: GrpcCall): void
       if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
     });
   // The status of an answer that has a message follows it, once that has been written.
-  if (stream.sentHeaders?.['grpc-status'] === undefined)
-    stream.once('wantTrailers', drop);
+  if (stream.sentHeaders?.['grpc-status'] === undefined) stream.once('wantTrailers', drop);
   else drop();
 }
