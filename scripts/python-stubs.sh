@@ -26,4 +26,4 @@ fi
 mkdir -p "$out"
 "$python" -m grpc_tools.protoc -I="$root/proto" \
   --python_out="$out" --pyi_out="$out" --grpc_python_out="$out" \
-  numstore.proto table.proto tally/v1/number_service.proto tally/v1/table_service.proto
+  numstore.proto table.proto tally/v1/admin_service.proto tally/v1/number_service.proto tally/v1/table_service.proto

@@ -7,8 +7,8 @@ import { CommandError, exitCodes } from './exit-codes.js';
 const kept: readonly string[] = ['numbers', 'quarantine', 'tables', 'tmp'];
 /** The file whose lock a server holds while it runs; it stays. */
 const lockFile = 'lock';
-/** Says which format the data has; goes with it. */
-const formatFiles: readonly string[] = ['format.json', 'format.json.new'];
+/** Say which format the data has, and that a restore was cut off; they go with it. */
+const formatFiles: readonly string[] = ['format.json', 'format.json.new', 'restore-in-progress'];
 
 /**
  * Returns which of a server's own folders the data folder has; none if it is missing.

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { addAggregate } from './commands/aggregate.js';
+import { addBackup } from './commands/backup.js';
 import { addBigdata } from './commands/bigdata.js';
 import { addChunks } from './commands/chunks.js';
 import { addColumnSums } from './commands/column-sum.js';
@@ -9,6 +10,7 @@ import { addDescribe } from './commands/describe.js';
 import { addExport } from './commands/export.js';
 import { addNumbers } from './commands/numbers.js';
 import { addReset } from './commands/reset.js';
+import { addRestore } from './commands/restore.js';
 import { addServe } from './commands/serve.js';
 import { addSum } from './commands/sum.js';
 import { addTables } from './commands/tables.js';
@@ -54,6 +56,8 @@ addExport(program);
 addNumbers(program);
 addWorkload(program);
 addBigdata(program);
+addBackup(program);
+addRestore(program);
 addVerify(program);
 addReset(program);
 

@@ -1,10 +1,13 @@
-import { open, readFile, rename } from 'node:fs/promises';
+import { access, open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { StartError } from './start-error.js';
 import { syncPath } from './sync-path.js';
 
 /** The file in the data folder that says which format all the others have. */
 export const formatFileName = 'format.json';
+
+/** Is in the data folder as long as it has a part of a backup only. */
+export const restoreMarkName = 'restore-in-progress';
 
 /** The format that this version of Tally writes; it reads those from 1 on. */
 export const formatWritten = 1;
@@ -21,6 +24,12 @@ export async function checkFormat(dataDir: string, sync: boolean): Promise<void>
 
 /** Why this version of Tally cannot use a data folder, as a sentence; undefined if it can. */
 export async function formatFault(dataDir: string): Promise<string | 'no mark' | undefined> {
+  if (await isRestored(dataDir)) {
+    return (
+      `A restore into ${dataDir} was cut off, so it has a part of a backup only: empty the folder, ` +
+      'and restore again.'
+    );
+  }
   const file = path.join(dataDir, formatFileName);
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
@@ -40,6 +49,12 @@ export async function formatFault(dataDir: string): Promise<string | 'no mark' |
     `${formatWritten}: use the version that has written it, or a newer one.`
   );
 }
+
+const isRestored = (dataDir: string) =>
+  access(path.join(dataDir, restoreMarkName)).then(
+    () => true,
+    () => false,
+  );
 
 function formatIn(text: string): number | undefined {
   try {

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from './config.js';
-import { checkFormat, formatFileName } from './data-folder-format.js';
+import { checkFormat, formatFileName, restoreMarkName } from './data-folder-format.js';
 import { type DataFolderLock, lockDataFolder, lockFileName } from './data-folder-lock.js';
 import { logger } from './logger.js';
 import { StartError } from './start-error.js';
@@ -10,7 +10,14 @@ import { syncPath } from './sync-path.js';
 /** The folders that hold data: where one of them is, the folder is a data folder. */
 const dataNames = ['numbers', 'tables'];
 /** What else may be in a folder that has no data yet: a start that ended early, a volume's root. */
-const emptyNames = [lockFileName, formatFileName, `${formatFileName}.new`, 'tmp', 'lost+found'];
+const emptyNames = [
+  lockFileName,
+  formatFileName,
+  `${formatFileName}.new`,
+  restoreMarkName,
+  'tmp',
+  'lost+found',
+];
 
 /**
  * Makes the data folder if it is missing, and locks it for this process; its format is known then, and

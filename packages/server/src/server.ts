@@ -1,4 +1,5 @@
 import {
+  AdminServiceDefinition,
   NumberServiceDefinition,
   NumStoreDefinition,
   TableDefinition,
@@ -7,6 +8,7 @@ import {
 import { createServer, type Server } from 'nice-grpc';
 import { createAccess } from './access/access.js';
 import { openEncryption } from './access/tls.js';
+import { adminService } from './backup/backup-call.js';
 import type { Config, ServiceName } from './config.js';
 import { openDataFolder } from './data-folder.js';
 import type { DataFolderLock } from './data-folder-lock.js';
@@ -75,7 +77,10 @@ export async function startServer(
   const rpc = createServer(rpcOptions(config, passages))
     .use(errorMiddleware)
     .use(stagesMiddleware(observation.calls));
-  const names = config.services.flatMap((service) => serviceNames[service]);
+  const names = [
+    ...config.services.flatMap((service) => serviceNames[service]),
+    AdminServiceDefinition.fullName,
+  ];
   const health = createHealth(names);
   const parts: Promise<Part>[] = [];
   const encryption = openEncryption(config);
@@ -119,6 +124,13 @@ export async function startServer(
     rpc.add(decodingStrictly(TableServiceDefinition), tableServiceV1(ready, config));
     opened.tables = tables;
   }
+  const allWarm = warmedUp.then(async () => {
+    health.setServing(AdminServiceDefinition.fullName);
+    return { numbers: (await opened.numbers)?.store, tables: await opened.tables };
+  });
+  // A failure ends the start below, whether or not a call waits for it.
+  allWarm.catch(() => {});
+  rpc.add(decodingStrictly(AdminServiceDefinition), adminService(allWarm, config.dataDir));
 
   const stop = async () => {
     health.stop();

@@ -19,6 +19,17 @@ export {
   UploadResp,
 } from './gen/table.js';
 export {
+  type AdminServiceClient,
+  AdminServiceDefinition,
+  type AdminServiceImplementation,
+  BackedUpFile,
+  BackedUpTable,
+  BackupBatch,
+  BackupRequest,
+  BackupResponse,
+  BackupSummary,
+} from './gen/tally/v1/admin_service.js';
+export {
   AddToNumberRequest,
   AddToNumberResponse,
   BatchNumbersRequest,

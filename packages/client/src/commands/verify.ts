@@ -19,9 +19,10 @@ export function addVerify(program: Command): void {
     .description(
       'Reads everything in the data folder of a stopped server and compares it: each file with its ' +
         'checksum, the log with the files, CSV with Parquet, the index with the log, the numbers ' +
-        'with their total. Changes nothing, unless --repair is given. Refused while a server uses it.',
+        'with their total. Changes nothing, unless --repair is given. Refused while a server uses it. Checks ' +
+        'a backup in the same way, and against what it had when it was made.',
     )
-    .argument('<data-dir>', 'the data folder, as the server was told it', folderPath)
+    .argument('<data-dir>', 'the data folder, as the server was told it, or a backup', folderPath)
     .option(
       '--repair',
       'move what is provably incomplete to quarantine/ in the data folder: files of uploads that ' +

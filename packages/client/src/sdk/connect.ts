@@ -1,4 +1,5 @@
 import {
+  AdminServiceDefinition,
   NumberServiceDefinition,
   NumStoreDefinition,
   TableDefinition,
@@ -6,6 +7,7 @@ import {
 } from '@tally/stubs';
 import { createClientFactory } from 'nice-grpc';
 import { deadlineMiddleware } from 'nice-grpc-client-middleware-deadline';
+import { type Admin, adminCalls } from './backup.js';
 import type { CallDefaults } from './call-options.js';
 import { readyChannel, serverAddress, type TlsOptions } from './channel.js';
 import { type Frozen, frozenCalls } from './frozen.js';
@@ -46,6 +48,8 @@ export interface Tally {
   readonly tables: Tables;
   /** The four calls of the first version's services, with their answers as they are. */
   readonly frozen: Frozen;
+  /** What operators do. */
+  readonly admin: Admin;
   /** Closes the connection; calls in progress fail. */
   close(): void;
   /** The same, for `await using`. */
@@ -81,6 +85,7 @@ export async function connect(address: string, options: ConnectOptions = {}): Pr
       clients.create(TableDefinition, channel),
       defaults,
     ),
+    admin: adminCalls(clients.create(AdminServiceDefinition, channel), defaults),
     close,
     [Symbol.asyncDispose]: async () => close(),
   };

@@ -7,6 +7,7 @@ export type {
   ColumnAggregates,
   FileKind,
 } from './aggregate.js';
+export type { Admin, Backup, BackupOptions } from './backup.js';
 export type { CallOptions, ChangeOptions } from './call-options.js';
 export type { TlsOptions } from './channel.js';
 export type { ColumnType } from './column-type.js';

@@ -1,4 +1,5 @@
 import {
+  AdminServiceDefinition,
   NumberServiceDefinition,
   NumStoreDefinition,
   TableDefinition,
@@ -62,6 +63,7 @@ export const needs: ReadonlyMap<string, Need> = new Map<string, Need>([
     export: 'tables:read',
     upload: 'tables:write',
   }),
+  ...needsOf(AdminServiceDefinition, { backup: 'admin' }),
   // Those who ask, balancers and Kubernetes, cannot send a token.
   ...needsOf(HealthDefinition, { check: 'nothing', watch: 'nothing' }),
   ['/grpc.reflection.v1.ServerReflection/ServerReflectionInfo', 'any token'],

@@ -1,6 +1,9 @@
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { open } from 'lmdb';
 import type { Config } from '../config.js';
+import { makeFolders } from '../data-folder.js';
 import { ignoreFailedCommits, transactionsOf } from '../lmdb-failure.js';
 import { lmdbDataFile, lmdbFault, makeLmdbFiles } from '../lmdb-file.js';
 import { openRememberedKeys } from '../remembered-keys.js';
@@ -35,7 +38,15 @@ export interface NumberStore {
    */
   list(prefix: string, after: string | undefined, room: PageRoom): Page;
   totals(): Totals;
+  /** Begins to copy everything to a new folder, and resolves once it is settled which moment the copy is of. */
+  copyTo(folder: string): Promise<NumbersCopy>;
   close(): Promise<void>;
+}
+
+/** A copy of the numbers that is being made. */
+export interface NumbersCopy {
+  /** Resolves to what the copy has, once it is there. */
+  readonly made: Promise<Totals>;
 }
 
 /** Operations, and what they were asked for with. */
@@ -212,11 +223,44 @@ export async function openNumberStore({
       transactions.throwIfStopped();
       return totals();
     },
+    async copyTo(to) {
+      transactions.throwIfStopped();
+      await makeFolders(to);
+      let isOver = false;
+      // LMDB opens its snapshot before it writes anything, and says nothing when it has.
+      const copied = environment.backup(to, true).finally(() => {
+        isOver = true;
+      });
+      const made = copied.then(() => totalsIn(to));
+      // Whoever waits for it is told; nobody may be waiting yet.
+      made.catch(() => {});
+      while (!isOver && !(await hasBytes(lmdbDataFile(to)))) await setTimeout(1);
+      return { made };
+    },
     async close() {
       await environment.close();
       stopIgnoring();
     },
   };
+}
+
+async function hasBytes(file: string): Promise<boolean> {
+  const stats = await stat(file).catch(() => undefined);
+  return stats !== undefined && stats.size > 0;
+}
+
+/** The totals of a copy. */
+async function totalsIn(folder: string): Promise<Totals> {
+  const copy = open({ path: folder, readOnly: true, maxDbs: 8 });
+  try {
+    const sums = copy.openDB<Buffer, Buffer>('sums', {
+      keyEncoding: 'binary',
+      encoding: 'binary',
+    });
+    return decodeTotals(sums.get(totalKey) as Buffer);
+  } finally {
+    await copy.close();
+  }
 }
 
 async function refuseDamagedFile(folder: string): Promise<void> {

@@ -76,9 +76,24 @@ export interface Catalog {
    * of that id.
    */
   remove(id: string): Promise<number | undefined>;
+  /** Lets a commit in progress end, and no other one pass until what it resolves to is resumed. */
+  freeze(): Promise<FrozenTable>;
   /** Lets a commit in progress end, and refuses everything from then on with TableStoppedError. */
   end(why: string): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A table as it was at one moment. */
+export interface FrozenTable {
+  readonly state: TableState;
+  /** Lets commits pass again. */
+  resume(): void;
+  /** Lets the log remove what it needs no more, which it does not until then. */
+  release(): void;
+  /** A chunk by its number, from 1 on, also a removed one. */
+  chunk(number: number): ChunkSummary | undefined;
+  /** Of a chunk's files; undefined if the log has none. */
+  checksums(number: number): FileChecksums | undefined;
 }
 
 /** The table cannot be used; the message says why and what to do. */
@@ -317,6 +332,18 @@ export async function openCatalog(
         });
       }),
     remove: (id) => committer.runExclusive(() => removeChunk(id)),
+    async freeze() {
+      const resume = await committer.acquire();
+      try {
+        const now = await read((state) => state);
+        const release = log.keepAll();
+        const { chunk, checksums } = index;
+        return { state: now, resume, release, chunk, checksums };
+      } catch (error) {
+        resume();
+        throw error;
+      }
+    },
     async end(why) {
       await committer.runExclusive(() => publish({ stopped: why }));
       await Promise.allSettled(readings);

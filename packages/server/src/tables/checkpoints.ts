@@ -31,6 +31,8 @@ export interface Checkpoints {
   committed(version: number): void;
   /** The add action of a chunk whose commit is not in the log any more. */
   chunk(number: number): Promise<FoundChunk>;
+  /** Lets no file of the log be removed by a checkpoint that is begun from now on, until the result is called. */
+  keepAll(): () => void;
   /** Resolves once none is being made. */
   idle(): Promise<void>;
 }
@@ -48,12 +50,14 @@ export function createCheckpoints(
   let begun: number | undefined;
   let due = 0;
   let making: Promise<void> | undefined;
+  /** Those for whom nothing is removed. */
+  let keepers = 0;
 
   async function makeAllDue(): Promise<void> {
     while (begun === undefined || due > begun) {
       begun = due;
       const version = due;
-      const task = { log, spool, version, sync };
+      const task = { log, spool, version, sync, keepOld: keepers > 0 };
       await threads.makeCheckpoint(task).then(report, (error) => {
         const next = version + commitsPerCheckpoint;
         logger.error(
@@ -97,6 +101,11 @@ export function createCheckpoints(
         if (versions[0] === newest) return found;
         newest = versions[0];
       }
+    },
+
+    keepAll() {
+      keepers++;
+      return () => void keepers--;
     },
 
     idle: async () => making,

@@ -123,6 +123,8 @@ export interface DeltaLog {
    * other error nothing was added.
    */
   append(entry: LogEntry): Promise<CommittedEntry | undefined>;
+  /** See Checkpoints. */
+  keepAll(): () => void;
   /** Resolves once no checkpoint is being made. */
   idle(): Promise<void>;
 }
@@ -208,6 +210,7 @@ export function openDeltaLog(
       checkpoints?.committed(entry.version);
       return { ...entry, committedMs, digest: digestOf(text) };
     },
+    keepAll: () => checkpoints?.keepAll() ?? (() => {}),
     idle: async () => checkpoints?.idle(),
   };
 }

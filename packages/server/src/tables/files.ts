@@ -57,8 +57,8 @@ export async function openTableFolders(
 /** The names that uploads and commits give to their files in the spool. */
 const spooledName = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(csv|parquet|json)$/;
 
-/** The names that dropped tables get there. */
-const droppedName = /^dropped-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** The names that dropped tables and backups get there. */
+const workName = /^(dropped|backup)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * Removes what a crash has left in the spool, by Tally's names. What else is there is of others: it
@@ -70,8 +70,7 @@ export async function emptySpool(spool: string): Promise<void> {
   for (const entry of await readdir(spool, { withFileTypes: true })) {
     const file = path.join(spool, entry.name);
     if (entry.isFile() && spooledName.test(entry.name)) await rm(file);
-    else if (entry.isDirectory() && droppedName.test(entry.name))
-      await rm(file, { recursive: true });
+    else if (entry.isDirectory() && workName.test(entry.name)) await rm(file, { recursive: true });
     else foreign.push(entry.name);
   }
   if (foreign.length === 0) return;

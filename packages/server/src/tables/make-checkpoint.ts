@@ -31,6 +31,8 @@ export interface CheckpointTask {
   readonly version: number;
   /** Whether each step must survive a power loss before the next one. */
   readonly sync: boolean;
+  /** Whether what is needed no more is left for the next checkpoint to remove. */
+  readonly keepOld: boolean;
 }
 
 export interface MadeCheckpoint {
@@ -48,14 +50,15 @@ export interface MadeCheckpoint {
  * one, upon all commits.
  */
 export async function makeCheckpoint(task: CheckpointTask): Promise<MadeCheckpoint> {
-  const { log, spool, version, sync } = task;
+  const { log, spool, version, sync, keepOld } = task;
   const names = await readdir(log);
   const spooled = path.join(spool, `${randomUUID()}.parquet`);
   try {
     const { base, faults, written } = await writeUponSound(task, names, spooled);
     await putInPlace(spooled, path.join(log, checkpointFile(version)), sync);
     await sayLast(task, written);
-    const notRemoved = base === undefined ? undefined : await removeBefore(base, log, names);
+    const notRemoved =
+      base === undefined || keepOld ? undefined : await removeBefore(base, log, names);
     return { faults, notRemoved };
   } finally {
     await rm(spooled, { force: true }).catch(() => {});

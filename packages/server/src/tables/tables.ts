@@ -39,6 +39,8 @@ export interface Tables {
   create(name: string): Promise<Table | 'exists' | 'too many'>;
   /** Removes a table that `find` has given, and all that it has. */
   drop(table: Table): Promise<void>;
+  /** Gives all tables, in the order of their names, to `work`; meanwhile none is made or dropped. */
+  withAll<T>(work: (tables: readonly Table[]) => Promise<T>): Promise<T>;
   /** The names of all tables, in order. */
   names(): Promise<readonly string[]>;
   /** What uploads have added since the start. */
@@ -136,6 +138,11 @@ export async function openTables(config: Config): Promise<Tables> {
         await catalog.end(`the table ${JSON.stringify(name)} was dropped`);
         await catalog.close();
         await removeTableFolder(dataDir, name, sync);
+      }),
+    withAll: (work) =>
+      changes.runExclusive(async () => {
+        const names = await tableNames(dataDir);
+        return work(await Promise.all(names.map(opened)));
       }),
     names: () => tableNames(dataDir),
     added: () => shared.added,

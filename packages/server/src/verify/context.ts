@@ -5,6 +5,8 @@ import type { Checked, Findings, Problem } from './report.js';
 /** What every part of a check is given. */
 export interface CheckContext {
   readonly dataDir: string;
+  /** Whether it is a backup, which lacks what a server makes anew. */
+  readonly isBackup: boolean;
   readonly threads: number;
   readonly checked: Checked;
   readonly progress: ProgressOfCheck;
@@ -47,7 +49,7 @@ export function createProgress(onProgress: (progress: VerifyProgress) => void): 
 }
 
 export function createContext(
-  dataDir: string,
+  { dataDir, isBackup }: Pick<CheckContext, 'dataDir' | 'isBackup'>,
   threads: number,
   findings: Findings,
   progress: ProgressOfCheck,
@@ -59,6 +61,7 @@ export function createContext(
   });
   return {
     dataDir,
+    isBackup,
     threads,
     checked: findings.checked,
     progress,

@@ -143,7 +143,7 @@ function toDoOf({ kind }: FileFault, chunkNumber: number): string {
 
 /** Reports what is wrong with the index, and sets one that is damaged aside. */
 async function reportIndex(
-  { add, setAside, checked }: CheckContext,
+  { add, setAside, checked, isBackup }: CheckContext,
   { index }: TableFolders,
   walked: Walked<IndexWalk> | undefined,
   hasCommits: boolean,
@@ -151,7 +151,7 @@ async function reportIndex(
 ): Promise<void> {
   const remade = 'start the server, which makes it anew';
   if (walked === undefined) {
-    if (!hasCommits) return;
+    if (!hasCommits || isBackup) return;
     add({ kind: 'index', file: index, what: 'is missing', toDo: remade });
   } else if ('fault' in walked) {
     const toDo = 'repair it (--repair), which sets it aside: the server makes it anew';

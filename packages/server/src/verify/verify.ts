@@ -1,6 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { manifestName } from '../backup/backup-folder.js';
+import { checkBackup } from '../backup/check-backup.js';
 import { formatFault, formatFileName } from '../data-folder-format.js';
 import { lmdbStaging } from '../lmdb-file.js';
 import { isTableName, tableFolders } from '../tables/files.js';
@@ -49,7 +51,8 @@ const known: readonly string[] = [
  * Checks a data folder that no server uses: every file against its checksum, the log against the
  * files, CSV against Parquet, the index against the log, the numbers against their total.
  *
- * Takes bounded memory. Throws VerifyError if `dataDir` is not a data folder, or is in use.
+ * A backup is checked in the same way, and against its manifest; an index it has not. Takes bounded
+ * memory. Throws VerifyError if `dataDir` is not a data folder, or is in use.
  */
 export async function verifyDataFolder(
   dataDir: string,
@@ -60,10 +63,17 @@ export async function verifyDataFolder(
     const fault = await formatFault(dataDir);
     if (fault !== undefined && fault !== 'no mark') throw new VerifyError(fault);
     const findings = createFindings();
+    const isBackup = names.includes(manifestName);
+    if (isBackup && repair) {
+      const why = 'what is damaged in it is taken from another one';
+      throw new VerifyError(`${dataDir} is a backup, which is not repaired: ${why}.`);
+    }
     const quarantine = repair ? createQuarantine(dataDir) : undefined;
     const progress = createProgress(onProgress);
-    const context = createContext(dataDir, threads, findings, progress, quarantine);
-    for (const name of names) if (!known.includes(name)) addForeign(context, name);
+    const context = createContext({ dataDir, isBackup }, threads, findings, progress, quarantine);
+    const all = isBackup ? [...known, manifestName] : known;
+    for (const name of names) if (!all.includes(name)) addForeign(context, name);
+    if (isBackup) await checkBackup(context);
     await Promise.all([
       names.includes('numbers') && checkNumbers(context),
       names.includes('tables') && checkTables(context),

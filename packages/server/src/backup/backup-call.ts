@@ -1,0 +1,95 @@
+import type {
+  AdminServiceImplementation,
+  BackedUpFile,
+  BackupRequest,
+  BackupResponse,
+  DeepPartial,
+} from '@tally/stubs';
+import { type CallContext, Status } from 'nice-grpc';
+import { logger } from '../logger.js';
+import { badRequest, failure } from '../rpc/rich-errors.js';
+import {
+  piecesOf,
+  type ServedData,
+  type Snapshot,
+  SnapshotError,
+  takeSnapshot,
+} from './snapshot.js';
+
+const filesPerBatch = 1000;
+
+/** What operators call; calls wait until `opening` has resolved. */
+export function adminService(
+  opening: Promise<ServedData>,
+  dataDir: string,
+): AdminServiceImplementation {
+  let isUnderWay = false;
+  return {
+    async *backup(requests, context) {
+      const data = await opening;
+      if (isUnderWay) {
+        const sentence = 'another backup is being taken: there is one at a time';
+        throw failure(Status.ABORTED, sentence, { reason: 'BACKUP_UNDER_WAY' });
+      }
+      isUnderWay = true;
+      try {
+        yield* send(data, dataDir, requests, context);
+      } finally {
+        isUnderWay = false;
+      }
+    },
+  };
+}
+
+async function* send(
+  data: ServedData,
+  dataDir: string,
+  requests: AsyncIterable<BackupRequest>,
+  { signal }: CallContext,
+): AsyncGenerator<DeepPartial<BackupResponse>> {
+  const snapshot = await takeSnapshot(data, dataDir, signal).catch((error) => {
+    if (!(error instanceof SnapshotError)) throw error;
+    throw failure(Status.FAILED_PRECONDITION, error.message, { reason: 'TABLE_DAMAGED' });
+  });
+  try {
+    yield { summary: snapshot.summary };
+    const answers = requests[Symbol.asyncIterator]();
+    for await (const files of snapshot.batches(filesPerBatch)) {
+      yield { batch: { files } };
+      const { value, done } = await answers.next();
+      if (done)
+        throw badRequest(
+          'wanted',
+          'the client has said nothing of the last batch',
+          'BATCH_UNANSWERED',
+        );
+      for (const file of wantedOf(files, value)) yield* sendFile(snapshot, file);
+    }
+  } finally {
+    await snapshot.release().catch((error: Error) => {
+      logger.error(
+        `What a backup has left cannot be removed before the next start: ${error.message}`,
+      );
+    });
+  }
+}
+
+/** Throws INVALID_ARGUMENT for places that are not in the batch, or in disorder. */
+function wantedOf(files: readonly BackedUpFile[], { wanted }: BackupRequest): BackedUpFile[] {
+  return wanted.map((place, i) => {
+    const file = files[place];
+    if (file !== undefined && (i === 0 || place > (wanted[i - 1] as number))) return file;
+    throw badRequest(
+      `wanted[${i}]`,
+      `the place ${place} is not in ascending order, or not of this batch: 0 to ${files.length - 1} are`,
+      'PLACE_NOT_IN_BATCH',
+    );
+  });
+}
+
+async function* sendFile(
+  snapshot: Snapshot,
+  file: BackedUpFile,
+): AsyncGenerator<DeepPartial<BackupResponse>> {
+  for await (const data of piecesOf(snapshot.fileOf(file))) yield { data };
+}
