@@ -51,7 +51,13 @@ test('chunks of every row group are removed and added, wide and narrow, and each
       const last = version - 1;
       // The commits as they are before some of them are removed.
       commits.push(...(await readLog(dataDir, commits.length, version)));
-      const made = await makeCheckpoint({ log: folder, spool, version: last, sync: false });
+      const made = await makeCheckpoint({
+        log: folder,
+        spool,
+        version: last,
+        sync: false,
+        keepOld: false,
+      });
       expect(made).toEqual({ faults: [], notRemoved: undefined });
       const file = path.join(folder, checkpointName(last));
       expect(await stateIn(file)).toEqual(reconciled(commits));

@@ -43,7 +43,7 @@ export interface CallOptions {
 
 /** A connection over which each method is called in the same way. */
 export function openCalls(port: number, channel: ChannelCredentials) {
-  const client = new Client(`127.0.0.1:${port}`, channel, {
+  const client = new Client(`localhost:${port}`, channel, {
     'grpc.use_local_subchannel_pool': 1,
   });
   const bytes = (value: Buffer) => value;

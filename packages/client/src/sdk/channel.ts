@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { type Channel, ChannelCredentials, createChannel, waitForChannelReady } from 'nice-grpc';
 import { connectFault } from './connect-fault.js';
 import { TallyError } from './tally-error.js';
@@ -46,7 +48,11 @@ export async function readyChannel(
   tls: true | TlsOptions | undefined,
   timeoutMs: number,
 ): Promise<Channel> {
-  const channel = createChannel(address, credentialsOf(tls), channelOptions);
+  const ip = tls === undefined ? undefined : ipAddressIn(address);
+  const channel = createChannel(address, credentialsOf(tls, ip), {
+    ...channelOptions,
+    ...(ip !== undefined && { 'grpc.ssl_target_name_override': nameOfNoHost }),
+  });
   const isOver = new AbortController();
   try {
     await Promise.race([
@@ -86,13 +92,35 @@ async function rejectIfHopeless(
   return new Promise<never>(() => {});
 }
 
-function credentialsOf(tls: true | TlsOptions | undefined): ChannelCredentials {
+/**
+ * What a server that is called by an address is sent as its name: gRPC sends the address, which RFC 6066
+ * does not allow as a name, and Node 26 refuses. The certificate is compared with the address.
+ */
+const nameOfNoHost = 'address.invalid';
+
+/** The IP address in `address`, without brackets and port; undefined if it is a name. */
+function ipAddressIn(address: string): string | undefined {
+  const host = address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  return isIP(host) === 0 ? undefined : host;
+}
+
+function credentialsOf(
+  tls: true | TlsOptions | undefined,
+  ip: string | undefined,
+): ChannelCredentials {
   if (tls === undefined) return ChannelCredentials.createInsecure();
   const { ca, cert, key } = tls === true ? {} : tls;
   if ((cert === undefined) !== (key === undefined)) {
     throw new TypeError('tls.cert and tls.key belong together: give both, or none.');
   }
-  return ChannelCredentials.createSsl(pem(ca), pem(key), pem(cert));
+  const verification =
+    ip === undefined
+      ? undefined
+      : {
+          checkServerIdentity: (_: string, certificate: PeerCertificate) =>
+            checkServerIdentity(ip, certificate),
+        };
+  return ChannelCredentials.createSsl(pem(ca), pem(key), pem(cert), verification);
 }
 
 const pem = (text: string | Uint8Array | undefined): Buffer | null =>
