@@ -5,7 +5,7 @@ import type { Config } from './config.js';
 /** Lines that are not written yet; beyond that, while nobody reads them, new ones are dropped. */
 const unwrittenBytesMax = 4 * 1024 * 1024;
 /** Lines are written together when they are so long, or this old. */
-const togetherBytes = 8 * 1024;
+const togetherBytes = 32 * 1024;
 const togetherMs = 100;
 
 const standardError = 2;
@@ -50,6 +50,7 @@ function jsonLines(): DestinationStream {
     sync: false,
     minLength: togetherBytes,
     maxLength: unwrittenBytesMax,
+    maxWrite: 2 * togetherBytes,
     periodicFlush: togetherMs,
   });
   // A log that cannot be written does not end the service.

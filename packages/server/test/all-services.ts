@@ -1,4 +1,5 @@
 import {
+  AdminServiceDefinition,
   NumberServiceDefinition,
   NumStoreDefinition,
   TableDefinition,
@@ -8,6 +9,7 @@ import { HealthDefinition } from 'nice-grpc-server-health';
 
 /** What a server of both parts serves besides reflection: the names of its services and methods. */
 export const services = [
+  AdminServiceDefinition,
   NumStoreDefinition,
   NumberServiceDefinition,
   TableDefinition,

@@ -12,7 +12,13 @@ import { eventually, lessWork, withFolder, withServer } from './server.js';
 const notServing = 2;
 const serving = 1;
 
-const names = ['NumStore', 'tally.v1.NumberService', 'Table', 'tally.v1.TableService'];
+const names = [
+  'NumStore',
+  'tally.v1.NumberService',
+  'Table',
+  'tally.v1.TableService',
+  'tally.v1.AdminService',
+];
 
 async function withHealth<T>(
   address: string,

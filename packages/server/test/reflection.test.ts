@@ -39,6 +39,7 @@ it('lists every service that is served, and no other', async () => {
     expect(await listed(address)).toEqual([
       'NumStore',
       'grpc.health.v1.Health',
+      'tally.v1.AdminService',
       'tally.v1.NumberService',
     ]);
   });

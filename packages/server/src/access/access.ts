@@ -1,3 +1,4 @@
+import { timingSafeEqual } from 'node:crypto';
 import type { ServerInterceptor, StatusObject } from '@grpc/grpc-js';
 import { Status } from 'nice-grpc';
 import { logger } from '../logger.js';
@@ -61,13 +62,44 @@ const withoutToken: ServerInterceptor = (_method, innerCall) => {
 
 const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
+/** A token that was found, by what a connection has presented last. */
+interface Found {
+  readonly presented: Buffer;
+  readonly tokens: readonly Token[];
+  readonly token: Token;
+}
+
+/** A connection presents the same token with every call: one comparison spares the digest of it. */
+const foundLast = new WeakMap<object, Found>();
+
+function tokenOf(
+  presented: string | Buffer | undefined,
+  tokens: readonly Token[],
+  connection: object | undefined,
+): Token | 'none' | undefined {
+  const bytes = Buffer.from(presented ?? '');
+  const last = connection && foundLast.get(connection);
+  const isSame =
+    last?.tokens === tokens &&
+    last.presented.length === bytes.length &&
+    timingSafeEqual(last.presented, bytes);
+  if (isSame) return last.token;
+  const [, bearer] = /^Bearer +(\S+) *$/i.exec(String(bytes)) ?? [];
+  if (bearer === undefined) return 'none';
+  const token = findToken(tokens, bearer);
+  if (token !== undefined && connection !== undefined) {
+    foundLast.set(connection, { presented: bytes, tokens, token });
+  }
+  return token;
+}
+
 function accessInterceptor(tokens: () => readonly Token[]): ServerInterceptor {
   return ({ path }, innerCall) => {
     const call = internalsOf(innerCall);
     const [presented] = call.metadata.get('authorization');
     // No one behind this is to see it.
     call.metadata.remove('authorization');
-    const allowed = allow(path, presented, tokens());
+    const allowed = allow(path, presented, tokens(), call.stream.session);
     if ('refusal' in allowed) return refuseCall(call, allowed.refusal);
     if (call.record !== undefined) call.record.client = allowed.name;
     // The call as it is: another one wrapped around it costs time too.
@@ -81,12 +113,12 @@ function allow(
   path: string,
   presented: string | Buffer | undefined,
   tokens: readonly Token[],
+  connection: object | undefined,
 ): Allowed {
   const need = needOf(path);
   if (need === 'nothing') return { name: undefined };
-  const [, bearer] = /^Bearer +(\S+) *$/i.exec(String(presented ?? '')) ?? [];
-  if (bearer === undefined) return { refusal: noToken() };
-  const token = findToken(tokens, bearer);
+  const token = tokenOf(presented, tokens, connection);
+  if (token === 'none') return { refusal: noToken() };
   if (token === undefined) return { refusal: unknownToken() };
   if (token.expiresAtMs !== undefined && token.expiresAtMs <= Date.now()) {
     return { refusal: expiredToken(token.name, token.expiresAtMs) };

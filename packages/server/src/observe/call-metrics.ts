@@ -1,95 +1,109 @@
 import { status } from '@grpc/grpc-js';
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { CallRecord } from './call-record.js';
 import type { CallObserver, ObservedCalls } from './observe-calls.js';
+import { addSecondsHistogram, Seconds } from './seconds-histogram.js';
 
-/** From half a millisecond to half a minute. */
-const secondsBuckets = [
-  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
-];
+/** What is known of the calls of a method that are over. */
+interface OfMethod {
+  readonly labels: { readonly service: string; readonly method: string };
+  /** How many, by code. */
+  readonly calls: Map<number, number>;
+  readonly seconds: Seconds;
+  requestBytes: number;
+  responseBytes: number;
+}
 
-/** Measures calls and their stages for a registry. */
+/**
+ * Measures calls and their stages for a registry.
+ *
+ * A call adds to plain numbers only, which the registry's metrics are made of when they are read.
+ */
 export function callMetrics(registry: Registry): CallObserver {
-  const registers = [registry];
-  const calls = new Counter({
-    name: 'tally_calls_total',
-    help: 'Calls that are over, by service, method and status code.',
-    labelNames: ['service', 'method', 'code'],
-    registers,
-  });
-  const seconds = new Histogram({
-    name: 'tally_call_duration_seconds',
-    help: 'How long calls took, from their headers to the end of their stream.',
-    labelNames: ['service', 'method'],
-    buckets: secondsBuckets,
-    registers,
-  });
-  const requestBytes = new Counter({
-    name: 'tally_request_bytes_total',
-    help: 'Bytes of the messages of requests as they came, each with its prefix of 5 bytes.',
-    labelNames: ['service', 'method'],
-    registers,
-  });
-  const responseBytes = new Counter({
-    name: 'tally_response_bytes_total',
-    help: 'Bytes of the messages of answers, each with its prefix of 5 bytes.',
-    labelNames: ['service', 'method'],
-    registers,
-  });
-  const stageSeconds = new Histogram({
-    name: 'tally_stage_duration_seconds',
-    help: 'What the time of calls went to; "commit" is what makes a change durable.',
-    labelNames: ['stage'],
-    buckets: secondsBuckets,
-    registers,
-  });
-
-  interface OfMethod {
-    readonly calls: Map<number, Counter.Internal>;
-    readonly seconds: Histogram.Internal<'service' | 'method'>;
-    readonly requestBytes: Counter.Internal;
-    readonly responseBytes: Counter.Internal;
-  }
-  // The labels of a call cost more than the call's own sums, so they are looked up once.
   const methods = new Map<string, OfMethod>();
-  const stages = new Map<string, Histogram.Internal<'stage'>>();
+  const stages = new Map<string, Seconds>();
 
   function ofMethod(path: string): OfMethod {
     const known = methods.get(path);
     if (known !== undefined) return known;
     const [, service = '', method = ''] = path.split('/');
-    const made: OfMethod = {
+    const labels = { service, method };
+    const made = {
+      labels,
       calls: new Map(),
-      seconds: seconds.labels(service, method),
-      requestBytes: requestBytes.labels(service, method),
-      responseBytes: responseBytes.labels(service, method),
+      seconds: new Seconds(),
+      requestBytes: 0,
+      responseBytes: 0,
     };
     methods.set(path, made);
     return made;
   }
 
-  function counterOf({ calls: byCode }: OfMethod, path: string, code: number): Counter.Internal {
-    const known = byCode.get(code);
+  function ofStage(stage: string): Seconds {
+    const known = stages.get(stage);
     if (known !== undefined) return known;
-    const [, service = '', method = ''] = path.split('/');
-    const made = calls.labels(service, method, status[code] ?? String(code));
-    byCode.set(code, made);
+    const made = new Seconds();
+    stages.set(stage, made);
     return made;
   }
 
-  function ofStage(stage: string): Histogram.Internal<'stage'> {
-    const known = stages.get(stage) ?? stageSeconds.labels(stage);
-    stages.set(stage, known);
-    return known;
-  }
+  const registers = [registry];
+  new Counter({
+    name: 'tally_calls_total',
+    help: 'Calls that are over, by service, method and status code.',
+    labelNames: ['service', 'method', 'code'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { labels, calls } of methods.values()) {
+        for (const [code, count] of calls) {
+          this.inc({ ...labels, code: status[code] ?? String(code) }, count);
+        }
+      }
+    },
+  });
+  const bytesCounter = (name: string, help: string, of: 'requestBytes' | 'responseBytes') =>
+    new Counter({
+      name,
+      help,
+      labelNames: ['service', 'method'],
+      registers,
+      collect() {
+        this.reset();
+        for (const method of methods.values()) this.inc(method.labels, method[of]);
+      },
+    });
+  bytesCounter(
+    'tally_request_bytes_total',
+    'Bytes of the messages of requests as they came, each with its prefix of 5 bytes.',
+    'requestBytes',
+  );
+  bytesCounter(
+    'tally_response_bytes_total',
+    'Bytes of the messages of answers, each with its prefix of 5 bytes.',
+    'responseBytes',
+  );
+  addSecondsHistogram(
+    registry,
+    'tally_call_duration_seconds',
+    'How long calls took, from their headers to the end of their stream.',
+    () => [...methods.values()].map(({ labels, seconds }) => [labels, seconds] as const),
+  );
+  addSecondsHistogram(
+    registry,
+    'tally_stage_duration_seconds',
+    'What the time of calls went to; "commit" is what makes a change durable.',
+    () => [...stages].map(([stage, seconds]) => [{ stage }, seconds] as const),
+  );
 
   return (record: CallRecord) => {
     const method = ofMethod(record.path);
-    counterOf(method, record.path, record.code ?? status.CANCELLED).inc();
-    method.seconds.observe(record.ms / 1000);
-    method.requestBytes.inc(record.requestBytes);
-    method.responseBytes.inc(record.responseBytes);
-    for (const { stage, ms } of record.stages) ofStage(stage).observe(ms / 1000);
+    const code = record.code ?? status.CANCELLED;
+    method.calls.set(code, (method.calls.get(code) ?? 0) + 1);
+    method.seconds.add(record.ms / 1000);
+    method.requestBytes += record.requestBytes;
+    method.responseBytes += record.responseBytes;
+    for (const { stage, ms } of record.stages) ofStage(stage).add(ms / 1000);
   };
 }
 

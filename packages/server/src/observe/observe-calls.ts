@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type ServerInterceptor, status } from '@grpc/grpc-js';
+import { type ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 import type { CallContext, ServerMiddlewareCall } from 'nice-grpc';
 import { type GrpcCall, internalsOf } from '../rpc/grpc-call.js';
 import { CallRecord, noStages, type Stages } from './call-record.js';
@@ -17,6 +17,23 @@ export interface ObservedCalls {
 /** What a handler of nice-grpc is given besides its own context. */
 export interface Observed {
   readonly stages: Stages;
+}
+
+const peers = new WeakMap<object, string>();
+
+/** Who calls; of a connection it is always the same. */
+function peerOf(call: ServerInterceptingCall & GrpcCall): string {
+  const { session } = call.stream;
+  const known = session && peers.get(session);
+  if (known !== undefined) return known;
+  const peer = call.getPeer();
+  if (session !== undefined) peers.set(session, peer);
+  return peer;
+}
+
+/** Tells nice-grpc's handlers of a call which one it is. */
+export function passCallId({ record, metadata }: GrpcCall): void {
+  if (record !== undefined) metadata.set(idName, record.id);
 }
 
 /** The metadata that takes a call's id to nice-grpc's handlers; a client's own is written over. */
@@ -39,9 +56,8 @@ export function observeCalls(
     const call = internalsOf(innerCall);
     const id = `${server}-${(++count).toString(36)}`;
     const parent = call.metadata.get('traceparent')[0]?.toString();
-    const record = new CallRecord(id, path, call.getPeer(), parent, isTraced(parent));
+    const record = new CallRecord(id, path, peerOf(call), parent, isTraced(parent));
     inProgress.set(id, record);
-    call.metadata.set(idName, id);
     call.record = record;
     const sendStatus = call.sendStatus.bind(call);
     call.sendStatus = (sent) => {

@@ -1,6 +1,7 @@
 import { Metadata, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { ServerError, Status } from 'nice-grpc';
 import { noStages, type Stages } from '../observe/call-record.js';
+import { passCallId } from '../observe/observe-calls.js';
 import { statusOf } from './errors.js';
 import { type Call, type GrpcCall, internalsOf } from './grpc-call.js';
 import { detailsName, detailsOf, failure, statusObject } from './rich-errors.js';
@@ -59,6 +60,8 @@ export function shortCallInterceptor(methods: ShortMethods): ServerInterceptor {
     if (method !== undefined) {
       const start = call.start.bind(call);
       call.start = () => start(answering(call, path, method));
+    } else {
+      passCallId(call);
     }
     // The call as it is: another one wrapped around it costs time too.
     return call;
