@@ -73,7 +73,8 @@ export function observeCalls(
       record.responseBytes += bytes.length;
       return bytes;
     };
-    call.stream.once('close', () => {
+    // It comes once: `once` would cost a wrapper.
+    call.stream.on('close', () => {
       inProgress.delete(id);
       record.endMs = performance.now();
       noteRequest(record, call);

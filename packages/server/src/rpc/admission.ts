@@ -73,7 +73,8 @@ export function createAdmissions(limits: Limits): Admissions {
       },
       refuse: () => call.sendStatus(stopping()),
     });
-    call.stream.once('close', () => {
+    // It comes once: `once` would cost a wrapper.
+    call.stream.on('close', () => {
       leave();
       if (requestStream) streams--;
       decoder.close();
