@@ -155,6 +155,7 @@ export async function openNumberStore({
       'is well, restart the server; then each change is there as a whole or not at all',
   );
   const remembered = openRememberedKeys<RememberedChange>(environment, limits);
+  const copying = new Set<Promise<void>>();
   const totals = (): Totals => decodeTotals(sums.get(totalKey) as Buffer);
   // The total of older data has no count beside it; LMDB's own takes time at every call.
   const stored = sums.get(totalKey);
@@ -230,7 +231,9 @@ export async function openNumberStore({
       // LMDB opens its snapshot before it writes anything, and says nothing when it has.
       const copied = environment.backup(to, true).finally(() => {
         isOver = true;
+        copying.delete(copied);
       });
+      copying.add(copied);
       const made = copied.then(() => totalsIn(to));
       // Whoever waits for it is told; nobody may be waiting yet.
       made.catch(() => {});
@@ -238,6 +241,8 @@ export async function openNumberStore({
       return { made };
     },
     async close() {
+      // A thread reads the environment for them.
+      await Promise.allSettled(copying);
       await environment.close();
       stopIgnoring();
     },
