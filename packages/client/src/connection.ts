@@ -4,6 +4,7 @@ import { CommandError, exitCodes } from './exit-codes.js';
 import type { RepeatOptions } from './options/repeat-options.js';
 import { type ServerOptions, serverAddress } from './options/server-options.js';
 import { connect, type Tally, TallyError, type TlsOptions } from './sdk/index.js';
+import { isToken } from './sdk/token.js';
 
 /** What a command with a server is told of it. */
 export interface ConnectionOptions extends ServerOptions, RepeatOptions {}
@@ -74,7 +75,7 @@ async function tlsOf(options: ServerOptions): Promise<true | TlsOptions | undefi
 async function tokenOf({ tokenFrom }: ServerOptions): Promise<string | undefined> {
   const text = (await pem(tokenFrom))?.toString('utf8') ?? process.env.TALLY_TOKEN;
   const token = text?.trim();
-  if (token === '' || (token !== undefined && /\s/.test(token))) {
+  if (token !== undefined && !isToken(token)) {
     throw new CommandError(
       `${tokenFrom ?? 'TALLY_TOKEN'} is to hold one token, and nothing else.`,
       exitCodes.wrongUsage,

@@ -171,12 +171,22 @@ function faultOf(settings: Settings): string | undefined {
   if (isGiven('tlsClientCa') && !isGiven('tlsCert')) {
     return '--tls-client-ca needs --tls-cert and --tls-key: without TLS no client shows a certificate.';
   }
+  const endpoint = settings.get('otlpEndpoint')?.value as Texts['otlpEndpoint'];
+  const { username, password } = new URL(endpoint ?? 'http://none');
+  if (username !== '' || password !== '') {
+    // It is not repeated here.
+    return (
+      '--otlp-endpoint holds a password, which others could see: the variable ' +
+      'OTEL_EXPORTER_OTLP_HEADERS may hold one, as authorization=Basic%20<base64>.'
+    );
+  }
   return undefined;
 }
 
-/** The variables of the environment that begin as Tally's, and that the server does not know. */
+/** The variables of the environment that begin as Tally's, and that neither server nor client knows. */
 export function unknownVariables(environment: NodeJS.ProcessEnv): readonly string[] {
-  const known = new Set(Object.keys({ ...textOptions, ...numberOptions }).map(variableOf));
+  const names = Object.keys({ ...textOptions, ...numberOptions }).map(variableOf);
+  const known = new Set([...names, 'TALLY_TOKEN']);
   return Object.keys(environment)
     .filter((name) => name.startsWith('TALLY_') && !known.has(name))
     .sort();

@@ -1,4 +1,4 @@
-import { type Config, readConfig } from './config.js';
+import { type Config, readConfig, unknownVariables } from './config.js';
 import { flushLogger, logger, openLogger } from './logger.js';
 import { startServer } from './server.js';
 import { StartError } from './start-error.js';
@@ -25,6 +25,7 @@ export async function runServer(argv: readonly string[], name: string): Promise<
       console.log(`Metrics: http://${config.metricsHost}:${metricsPort}/metrics`);
     }
     warnOfOpenDoors(config);
+    warnOfUnknownVariables();
     console.log(`Tally serves ${config.services.join(' and ')} on ${where}`);
   } catch (error) {
     console.error(error instanceof StartError ? error.message : error);
@@ -59,6 +60,16 @@ function warnOfOpenDoors({ host, tokenFile, tlsCert }: Config): void {
   } else if (tlsCert === undefined) {
     logger.warn('Tokens come unencrypted, for everybody on the way to read: give --tls-cert.');
   }
+}
+
+/** One that is misspelt would be left out without a word, and it may be the one of the token file. */
+function warnOfUnknownVariables(): void {
+  const unknown = unknownVariables(process.env);
+  if (unknown.length === 0) return;
+  logger.warn(
+    `${unknown.join(', ')}: no option has ${unknown.length === 1 ? 'this variable' : 'these variables'} ` +
+      '(--help lists those that there are).',
+  );
 }
 
 const isLoopback = (host: string) =>

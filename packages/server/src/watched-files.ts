@@ -7,8 +7,6 @@ const bytesMax = 4 * 1024 * 1024;
 
 /** Files that are read again whenever one of them changes. */
 export interface WatchedFiles {
-  /** Looks at them now; resolves when what is new has been taken. */
-  look(): Promise<void>;
   close(): void;
 }
 
@@ -16,27 +14,32 @@ export interface WatchedFiles {
  * Reads the files, hands their contents to `take`, and does so again when they change.
  *
  * Rejects with what `take`, or reading them for the first time, throws; later faults go to
- * `onFault`, and what was taken before stays. Files are looked at by their names, as those of a
- * Kubernetes secret are links to a folder that is replaced.
+ * `onFault`, each once, and what was taken before stays until they have passed. Files are looked at
+ * by their names, as those of a Kubernetes secret are links to a folder that is replaced.
  */
 export async function watchFiles(
   paths: readonly string[],
   take: (contents: readonly Buffer[]) => void,
   onFault: (error: unknown) => void,
 ): Promise<WatchedFiles> {
-  let seen = await signatureOf(paths);
+  let taken = await signatureOf(paths);
   take(await readAll(paths));
+  let faultBefore: string | undefined;
   let isLooking = false;
 
   async function look(): Promise<void> {
-    const now = await signatureOf(paths);
-    if (now === seen) return;
     // Before they are read: what changes while they are read is seen the next time.
-    seen = now;
+    const now = await signatureOf(paths);
+    if (now === taken) return;
     try {
       take(await readAll(paths));
+      taken = now;
+      faultBefore = undefined;
     } catch (error) {
-      onFault(error);
+      // It may pass without a change of the files, so they are read again; it is told of once.
+      const fault = `${now}\n${error instanceof Error ? error.message : error}`;
+      if (fault !== faultBefore) onFault(error);
+      faultBefore = fault;
     }
   }
 
@@ -47,7 +50,7 @@ export async function watchFiles(
     isLooking = false;
   }, lookMs);
   timer.unref();
-  return { look, close: () => clearInterval(timer) };
+  return { close: () => clearInterval(timer) };
 }
 
 async function readAll(paths: readonly string[]): Promise<readonly Buffer[]> {
@@ -65,8 +68,8 @@ async function readAll(paths: readonly string[]): Promise<readonly Buffer[]> {
 async function signatureOf(paths: readonly string[]): Promise<string> {
   const each = paths.map(async (path) => {
     try {
-      const { ino, size, mtimeNs } = await stat(path, { bigint: true });
-      return `${ino} ${size} ${mtimeNs}`;
+      const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+      return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
     } catch (error) {
       return String((error as NodeJS.ErrnoException).code);
     }

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { ClientHttp2Session } from 'node:http2';
 import { type ClientError, Status } from 'nice-grpc';
 import { expect, it } from 'vitest';
 import { launchServer } from '../dist/launch.js';
@@ -81,7 +82,7 @@ it('a stream that never ends is refused after --drain-ms, and nobody is let in m
   late.close();
   // The connection with the stalled stream is told to take no further one.
   await toldToGo;
-  expect(() => openCall(session, '/NumStore/SetNum')).toThrow('GOAWAY');
+  expect(await faultOfCall(session)).toMatchObject({ code: 'ERR_HTTP2_GOAWAY_SESSION' });
   expect(performance.now() - startMs).toBeLessThan(3000);
   const { code, details } = await stalled.ended;
   expect({ code, details }).toEqual({
@@ -95,3 +96,13 @@ it('a stream that never ends is refused after --drain-ms, and nobody is let in m
   session.destroy();
   await server.stop();
 });
+
+/** Why a connection takes no further call: Node 26 says so a turn later, earlier ones at once. */
+async function faultOfCall(session: ClientHttp2Session): Promise<unknown> {
+  try {
+    const [error] = await once(openCall(session, '/NumStore/SetNum').stream, 'error');
+    return error;
+  } catch (error) {
+    return error;
+  }
+}

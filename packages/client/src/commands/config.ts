@@ -18,7 +18,7 @@ export function addConfig(program: Command): void {
       // Loaded here only: the other commands start without a server's libraries.
       const { flagOf, readSettings, unknownVariables } = await import('@tally/server/config');
       const settings = readSettings(args, { name: 'tally config', throws: true });
-      const unknown = unknownVariables(process.env).filter((name) => name !== 'TALLY_TOKEN');
+      const unknown = unknownVariables(process.env);
       if (json) {
         const options = Object.fromEntries(
           settings.map(({ name, value, from }) => [name, { value: value ?? null, from }]),

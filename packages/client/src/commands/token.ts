@@ -1,4 +1,4 @@
-import { appendFile, open, readFile } from 'node:fs/promises';
+import { appendFile, open, readFile, writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CommandError, exitCodes } from '../exit-codes.js';
 import { filePath } from '../options/option-values.js';
@@ -11,6 +11,7 @@ type Scope = (typeof scopes)[number];
 
 interface CreateOptions extends JsonOption {
   readonly file: string;
+  readonly out: string | undefined;
   readonly scope: readonly Scope[];
   readonly expires: Date | undefined;
 }
@@ -37,6 +38,12 @@ export function addToken(program: Command): void {
     )
     .addOption(fileOption())
     .addOption(
+      new Option(
+        '--out <file>',
+        'new file for the token, which nobody else may read; default: it is printed',
+      ).argParser(filePath),
+    )
+    .addOption(
       new Option('--scope <list>', `what it is good for: ${scopes.join(', ')}, with commas between`)
         .argParser(scopeList)
         .makeOptionMandatory(),
@@ -51,7 +58,7 @@ export function addToken(program: Command): void {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  tally token create loader --scope tables:write --file tokens > loader.token',
+      '\nExample:\n  tally token create loader --scope tables:write --file tokens --out loader.token',
     )
     .action(createCommand);
   addJsonOption(token.command('list'))
@@ -93,17 +100,19 @@ function expiry(text: string): Date | undefined {
 const loadTokens = () => import('@tally/server/token-file');
 
 async function createCommand(name: string, options: CreateOptions): Promise<void> {
-  const { file, scope, expires, json } = options;
+  const { file, out, scope, expires, json } = options;
   const { createToken, namePattern, tokenFileHead } = await loadTokens();
   if (!namePattern.test(name)) {
     throw new CommandError(
-      `${JSON.stringify(name)} is no name of a token: 1 to 64 letters, digits and . _ @ - are allowed.`,
+      `${JSON.stringify(name)} is no name of a token: 1 to 64 letters, digits and . _ @ - are ` +
+        'allowed, and it may not begin with tally_.',
       exitCodes.wrongUsage,
     );
   }
   // One that cannot be read is not made longer.
   const before = await readTokens(file);
   const { token, line } = createToken(name, scope, expires);
+  if (out !== undefined) await writeNew(out, `${token}\n`);
   if (before === undefined) {
     const handle = await open(file, 'wx', 0o600);
     await handle.writeFile(`${tokenFileHead}${line}\n`);
@@ -114,13 +123,25 @@ async function createCommand(name: string, options: CreateOptions): Promise<void
   }
   const expiresAt = expires?.toISOString() ?? 'never';
   if (json) {
-    console.log(toJson({ name, token, scopes: scope, expires: expiresAt, file }));
+    const where = out === undefined ? { token } : { out };
+    console.log(toJson({ name, ...where, scopes: scope, expires: expiresAt, file }));
     return;
   }
-  console.log(token);
-  console.error(
-    `The token of ${name} is for ${scope.join(', ')}, until ${expiresAt}. It is shown this once only.`,
-  );
+  if (out === undefined) console.log(token);
+  const last =
+    out === undefined ? 'It is shown this once only' : `It is in ${out} and nowhere else`;
+  console.error(`The token of ${name} is for ${scope.join(', ')}, until ${expiresAt}. ${last}.`);
+}
+
+/** Makes a file that its owner alone may read. */
+async function writeNew(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text, { flag: 'wx', mode: 0o600, flush: true });
+  } catch (cause) {
+    const why =
+      (cause as NodeJS.ErrnoException).code === 'EEXIST' ? 'it is there already' : String(cause);
+    throw new CommandError(`Cannot make ${file}: ${why}.`, exitCodes.wrongUsage, { cause });
+  }
 }
 
 async function listCommand({ file, json }: ListOptions): Promise<void> {

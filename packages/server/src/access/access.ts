@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import type { ServerInterceptor, StatusObject } from '@grpc/grpc-js';
 import { Status } from 'nice-grpc';
 import { logger } from '../logger.js';
@@ -40,8 +41,10 @@ export function createAccess(tokenFile: string | undefined): Access {
   return {
     interceptor: accessInterceptor(() => tokens),
     async open() {
+      refuseTraces();
       try {
         watched = await watchFiles([tokenFile], take, onFault);
+        await warnOfWriters(tokenFile);
       } catch (error) {
         throw new StartError(
           `Cannot read the tokens of --token-file: ${reasonOf(error)} ` +
@@ -51,6 +54,24 @@ export function createAccess(tokenFile: string | undefined): Access {
     },
     close: () => watched?.close(),
   };
+}
+
+/** Throws StartError if grpc-js would write the metadata of calls, and so tokens, to standard error. */
+function refuseTraces(): void {
+  const name = ['GRPC_TRACE', 'GRPC_NODE_TRACE'].find((variable) => process.env[variable]);
+  if (name === undefined) return;
+  throw new StartError(
+    `${name} would have gRPC write the tokens of clients to standard error: unset it, or leave out ` +
+      '--token-file.',
+  );
+}
+
+async function warnOfWriters(tokenFile: string): Promise<void> {
+  const { mode } = await stat(tokenFile);
+  if ((mode & 0o022) === 0) return;
+  logger.warn(
+    `Other users of this machine may write to ${tokenFile}, and so let in whom they like: chmod go-w it.`,
+  );
 }
 
 /** A client may send one to a server that asks for none: nobody is to see it. */
@@ -116,14 +137,16 @@ function allow(
   connection: object | undefined,
 ): Allowed {
   const need = needOf(path);
-  if (need === 'nothing') return { name: undefined };
+  // Who brings a token is told if it is none, there too.
+  if (need === 'nothing' && presented === undefined) return { name: undefined };
   const token = tokenOf(presented, tokens, connection);
   if (token === 'none') return { refusal: noToken() };
   if (token === undefined) return { refusal: unknownToken() };
   if (token.expiresAtMs !== undefined && token.expiresAtMs <= Date.now()) {
     return { refusal: expiredToken(token.name, token.expiresAtMs) };
   }
-  if (need === 'any token' || token.scopes.has(need) || token.scopes.has('admin')) return token;
+  if (need === 'nothing' || need === 'any token') return token;
+  if (token.scopes.has(need) || token.scopes.has('admin')) return token;
   return { refusal: noScope(token, need, path) };
 }
 

@@ -82,7 +82,7 @@ const contextOptions = ({ cert, key, ca }: Pem): SecureContextOptions => ({
 
 /** When the certificate ends, in seconds since 1970. Throws an Error, with a sentence, for what cannot be used. */
 function checkedExpiry(pem: Pem, { tlsCert, tlsKey, tlsClientCa }: Config): number {
-  const certificate = parsed(tlsCert, 'a certificate in PEM', () => new X509Certificate(pem.cert));
+  const certificate = parsed(tlsCert, 'a certificate in PEM', () => firstOfAll(pem.cert));
   const key = parsed(tlsKey, 'a private key in PEM, without a passphrase', () =>
     createPrivateKey(pem.key),
   );
@@ -91,10 +91,20 @@ function checkedExpiry(pem: Pem, { tlsCert, tlsKey, tlsClientCa }: Config): numb
   }
   if (pem.ca !== undefined) {
     const { ca } = pem;
-    parsed(tlsClientCa, 'a certificate in PEM', () => new X509Certificate(ca));
+    parsed(tlsClientCa, 'certificates in PEM', () => firstOfAll(ca));
   }
   parsed(tlsCert, 'a certificate that TLS can use', () => createSecureContext(contextOptions(pem)));
   return Date.parse(certificate.validTo) / 1000;
+}
+
+/** The first certificate of a file; all are parsed: TLS leaves out one that is cut off, and what follows it. */
+function firstOfAll(pem: Buffer): X509Certificate {
+  const begin = /^(?=-----BEGIN [A-Z0-9 ]*CERTIFICATE-----)/m;
+  const blocks = pem.toString('latin1').split(begin);
+  const [first] = blocks
+    .filter((block) => begin.test(block))
+    .map((block) => new X509Certificate(block));
+  return first ?? new X509Certificate(pem);
 }
 
 function parsed<T>(file: string | undefined, what: string, parse: () => T): T {

@@ -23,7 +23,8 @@ const prefix = 'tally_';
 /** More than anybody can guess, so that a plain hash of it tells nobody anything. */
 const randomBytesOfToken = 32;
 
-export const namePattern = /^[A-Za-z0-9._@-]{1,64}$/;
+/** None is a token, for names are shown. */
+export const namePattern = new RegExp(`^(?!${prefix})[A-Za-z0-9._@-]{1,64}$`);
 
 /** How a token file begins that is made. */
 export const tokenFileHead =
@@ -67,7 +68,7 @@ function parseLine(line: string, where: string): Token {
     throw fault('a line is a name, sha256:<hash>, scopes with commas between, and a time or never');
   }
   if (!namePattern.test(name)) {
-    throw fault('a name is 1 to 64 letters, digits and . _ @ -');
+    throw fault(`a name is 1 to 64 letters, digits and . _ @ -, and does not begin with ${prefix}`);
   }
   const hex = /^sha256:([0-9a-f]{64})$/i.exec(hash)?.[1];
   if (hex === undefined) {
@@ -76,7 +77,7 @@ function parseLine(line: string, where: string): Token {
   const named = scopeList.split(',');
   const known = scopes.filter((scope) => named.includes(scope));
   if (known.length !== named.length) {
-    throw fault(`the scopes ${scopeList} are not all known: ${scopes.join(', ')} are allowed`);
+    throw fault(`a scope is not known: ${scopes.join(', ')} are allowed, with commas between`);
   }
   const expiresAtMs = expires === 'never' ? undefined : timeOf(expires);
   if (Number.isNaN(expiresAtMs)) {

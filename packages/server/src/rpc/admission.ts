@@ -1,12 +1,14 @@
 import { constants } from 'node:http2';
 import type { ServerInterceptingCall, ServerInterceptor } from '@grpc/grpc-js';
 import { Status } from 'nice-grpc';
+import { HealthDefinition } from 'nice-grpc-server-health';
+import { ServerReflectionService } from 'nice-grpc-server-reflection';
 import { flagOf, type Limits } from '../config.js';
 import { AdmissionGate, type Refusal } from './admission-gate.js';
 import { CallsInProgress } from './calls-in-progress.js';
 import { type GrpcCall, internalsOf } from './grpc-call.js';
 import { type Gates, MessageDecoder, windowBytes } from './message-decoder.js';
-import { messageBytesMaxOf } from './message-size.js';
+import { messageBytesMaxOf, pathsOf } from './message-size.js';
 import { overloaded } from './overload.js';
 import { refuseCall } from './refuse-call.js';
 import { failure, statusObject } from './rich-errors.js';
@@ -14,6 +16,15 @@ import { followAnswer } from './unread-answer.js';
 
 /** What all messages that fit into a window may have together, if they do not come at once. */
 const smallBytesMax = 2 * 1024 * 1024;
+
+/**
+ * Health checks in progress, nearly all of them watches: anybody may make one, without a token, and so
+ * they have places of their own. One more ends the oldest of the connection with most.
+ */
+const healthChecksMax = 100;
+const healthPaths: ReadonlySet<string> = new Set(pathsOf(HealthDefinition));
+/** A stream of short requests, and no upload. */
+const reflectionPath = ServerReflectionService.serverReflectionInfo.path;
 
 /** How full the server is. */
 export interface AdmissionStats {
@@ -37,18 +48,22 @@ export function createAdmissions(limits: Limits): Admissions {
   const { callsMax, streamsMax, messageBytesPerSecondMin } = limits;
   const gates = createGates(limits);
   const calls = new CallsInProgress(callsMax);
+  const healthChecks = new CallsInProgress(healthChecksMax);
   let streams = 0;
   const interceptor: ServerInterceptor = ({ path, requestStream, responseStream }, innerCall) => {
     const call = internalsOf(innerCall);
     // Refused already: it takes no place.
     if (call.cancelled) return call;
-    if (!calls.makeRoom()) {
+    const isHealthCheck = healthPaths.has(path);
+    const places = isHealthCheck ? healthChecks : calls;
+    if (!places.makeRoom()) {
       return refused(call, `the server has ${callsMax} calls in progress, ${atMost('callsMax')}`);
     }
-    if (requestStream && streams >= streamsMax) {
+    const isStream = requestStream && path !== reflectionPath;
+    if (isStream && streams >= streamsMax) {
       return refused(call, `${streamsMax} streams are being sent, ${atMost('streamsMax')}`);
     }
-    if (requestStream) streams++;
+    if (isStream) streams++;
     const onRefused = (limit: Refusal, isSmall: boolean) =>
       call.sendStatus(overloaded(sentences[limit](limits, isSmall)));
     const decoder = new MessageDecoder(call, messageBytesMaxOf(path, limits), gates, onRefused);
@@ -60,23 +75,24 @@ export function createAdmissions(limits: Limits): Admissions {
     };
     // Any other answer has one message, and is sent when it is there.
     const answer = responseStream ? followAnswer(call) : undefined;
-    const leave = calls.enter(call.stream.session ?? call, {
+    const leave = places.enter(call.stream.session ?? call, {
       isAnswered: () => call.stream.writableEnded,
       isSlow: (nowMs) =>
+        isHealthCheck ||
         decoder.isSlow(nowMs, messageBytesPerSecondMin) ||
         answer?.isSlow(nowMs, messageBytesPerSecondMin) === true,
       giveUp() {
         // Of an answer that is not taken nothing more can be sent.
         if (call.stream.writableEnded) call.stream.close(constants.NGHTTP2_CANCEL);
         else if (answer?.isSending) answer.drop();
-        else call.sendStatus(overloaded(givenUp(limits)));
+        else call.sendStatus(overloaded(isHealthCheck ? tooManyHealthChecks : givenUp(limits)));
       },
       refuse: () => call.sendStatus(stopping()),
     });
     // It comes once: `once` would cost a wrapper.
     call.stream.on('close', () => {
       leave();
-      if (requestStream) streams--;
+      if (isStream) streams--;
       decoder.close();
     });
     return call;
@@ -94,7 +110,10 @@ export function createAdmissions(limits: Limits): Admissions {
       waitingCalls: both('waitingCalls'),
       waitingBytes: both('waitingBytes'),
     }),
-    refuseAll: () => calls.refuseAll(),
+    refuseAll() {
+      calls.refuseAll();
+      healthChecks.refuseAll();
+    },
   };
 }
 
@@ -136,6 +155,8 @@ const sentences: Record<Refusal, (limits: Limits, isSmall: boolean) => string> =
     `the message comes slowly while others wait: at least ${messageBytesPerSecondMin} bytes a ` +
     `second are asked for then (${flagOf('messageBytesPerSecondMin')})`,
 };
+
+const tooManyHealthChecks = `${healthChecksMax} health checks are in progress, and others have come`;
 
 const givenUp = ({ callsMax, messageBytesPerSecondMin }: Limits) =>
   `the server has ${callsMax} calls in progress, ${atMost('callsMax')}, and this one waits for its ` +

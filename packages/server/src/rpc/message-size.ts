@@ -6,33 +6,60 @@ import {
   TableServiceDefinition,
 } from '@tally/stubs';
 import { Status } from 'nice-grpc';
+import { HealthDefinition } from 'nice-grpc-server-health';
+import { ServerReflectionService } from 'nice-grpc-server-reflection';
 import type { Limits } from '../config.js';
 import { internalsOf } from './grpc-call.js';
 import { failure, statusObject } from './rich-errors.js';
 import { dropUnreadRequest } from './unread-request.js';
+
+interface Definition {
+  readonly fullName: string;
+  readonly methods: Readonly<Record<string, { readonly name: string }>>;
+}
 
 type SizeLimits = Pick<Limits, 'messageBytesMax'>;
 
 /** A request of the longest column name, 64 KiB, with room to spare. */
 const shortRequestBytesMax = 80 * 1024;
 
-/** The calls that carry no data, by their path. */
-const shortRequests: ReadonlySet<string> = new Set([
-  ...Object.values(NumStoreDefinition.methods).map(({ name }) => pathOf(NumStoreDefinition, name)),
-  ...Object.values(NumberServiceDefinition.methods)
-    .filter(({ name }) => name !== NumberServiceDefinition.methods.batchNumbers.name)
-    .map(({ name }) => pathOf(NumberServiceDefinition, name)),
-  pathOf(TableDefinition, TableDefinition.methods.colSum.name),
-]);
+/** The name of a service, or of what is in a contract; so little is let in at once, whoever sends it. */
+const nameRequestBytesMax = 4 * 1024;
+
+const batchPath = pathOf(
+  NumberServiceDefinition,
+  NumberServiceDefinition.methods.batchNumbers.name,
+);
+
+/** The largest messages of the calls that carry no data, by their path. */
+const shortRequests: ReadonlyMap<string, number> = new Map(
+  [
+    {
+      bytesMax: shortRequestBytesMax,
+      paths: [
+        ...pathsOf(NumStoreDefinition),
+        ...pathsOf(NumberServiceDefinition).filter((path) => path !== batchPath),
+        pathOf(TableDefinition, TableDefinition.methods.colSum.name),
+      ],
+    },
+    {
+      bytesMax: nameRequestBytesMax,
+      paths: [...pathsOf(HealthDefinition), ServerReflectionService.serverReflectionInfo.path],
+    },
+  ].flatMap(({ bytesMax, paths }) => paths.map((path) => [path, bytesMax])),
+);
 
 /** The largest message of a call. */
 export function messageBytesMaxOf(path: string, { messageBytesMax }: SizeLimits): number {
-  return shortRequests.has(path)
-    ? Math.min(messageBytesMax, shortRequestBytesMax)
-    : messageBytesMax;
+  return Math.min(messageBytesMax, shortRequests.get(path) ?? messageBytesMax);
 }
 
-function pathOf({ fullName }: { readonly fullName: string }, method: string): string {
+/** The paths of all methods of a service. */
+export function pathsOf(definition: Definition): string[] {
+  return Object.values(definition.methods).map(({ name }) => pathOf(definition, name));
+}
+
+function pathOf({ fullName }: Pick<Definition, 'fullName'>, method: string): string {
   return `/${fullName}/${method}`;
 }
 
