@@ -26,12 +26,8 @@ export interface UnaryLoad {
  */
 export async function unaryRate(load: UnaryLoad): Promise<number> {
   const bodies = load.requests.map(frame);
-  const sessions = Array.from({ length: load.connections }, () =>
-    load.ca === undefined
-      ? connect(`http://${load.address}`)
-      : connect(`https://${load.address}`, { ca: load.ca }),
-  );
-  const headers = load.token === undefined ? {} : { authorization: `Bearer ${load.token}` };
+  const sessions = Array.from({ length: load.connections }, () => sessionTo(load.address, load.ca));
+  const headers = headersOf(load.token);
   try {
     let calls = 0;
     const start = performance.now();
@@ -51,6 +47,14 @@ export async function unaryRate(load: UnaryLoad): Promise<number> {
     for (const session of sessions) session.destroy();
   }
 }
+
+/** Connects, with TLS if the server's certificate is given. */
+export const sessionTo = (address: string, ca: string | undefined): ClientHttp2Session =>
+  ca === undefined ? connect(`http://${address}`) : connect(`https://${address}`, { ca });
+
+/** What a token adds to a call. */
+export const headersOf = (token: string | undefined): Readonly<Record<string, string>> =>
+  token === undefined ? {} : { authorization: `Bearer ${token}` };
 
 /** A message as it is on the wire: not compressed, its length, its bytes. */
 export function frame(message: Uint8Array): Buffer {

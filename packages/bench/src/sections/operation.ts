@@ -1,13 +1,21 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createToken } from '@tally/server/token-file';
-import { FactRequest, FactResponse, SetNumRequest } from '@tally/stubs';
+import {
+  ColSumReq,
+  ColSumResp,
+  FactRequest,
+  FactResponse,
+  SetNumRequest,
+  UploadReq,
+  UploadResp,
+} from '@tally/stubs';
 import { generate } from 'selfsigned';
 import { type BenchRun, inTurn } from '../bench-run.js';
 import type { SectionResult } from '../report/comparison.js';
 import type { RunningServer } from '../running-server.js';
 import { startTally } from '../tally-server.js';
-import { type UnaryLoad, unaryRate } from '../unary-load.js';
+import { call, frame, headersOf, sessionTo, type UnaryLoad, unaryRate } from '../unary-load.js';
 
 const connections = 8;
 const warmUpSeconds = 2;
@@ -26,9 +34,11 @@ interface Way {
 interface Rates {
   readonly set: number;
   readonly fact: number;
+  readonly csvSum: number;
+  readonly parquetSum: number;
 }
 
-/** What TLS, tokens, metrics and logs cost single calls, together and each by itself. */
+/** What TLS, tokens, metrics and logs cost single calls and sums, together and each by itself. */
 export async function operation({ options, workFolder }: BenchRun): Promise<SectionResult> {
   const ways = await waysIn(workFolder);
   await inTurn(options.rounds, ways, async (way) => {
@@ -40,6 +50,8 @@ export async function operation({ options, workFolder }: BenchRun): Promise<Sect
   const contestants = (of: keyof Rates) =>
     ways.map(({ name, samples }) => ({ name, setting: '', samples: samples.map((s) => s[of]) }));
   const bars = [{ timesBetterThan: none, factor: 0.9 }];
+  // What is left is noise.
+  const sumBars = [{ timesBetterThan: none, factor: 0.95 }];
   return {
     comparisons: [
       { work: 'SetNum', unit: 'calls/s', better: 'higher', contestants: contestants('set'), bars },
@@ -50,10 +62,26 @@ export async function operation({ options, workFolder }: BenchRun): Promise<Sect
         contestants: contestants('fact'),
         bars,
       },
+      {
+        work: 'CSV sum',
+        unit: 'sums/s',
+        better: 'higher',
+        contestants: contestants('csvSum'),
+        bars: sumBars,
+      },
+      {
+        work: 'Parquet sum',
+        unit: 'sums/s',
+        better: 'higher',
+        contestants: contestants('parquetSum'),
+        bars: sumBars,
+      },
     ],
     notes: [
       `${connections} connections, each with one call at a time; --durability os. The lines of the ` +
         'log go to a pipe that is read. Health and reflection are always on.',
+      `A sum is of ${sumChunks} chunks of ${chunkRows.toLocaleString('en')} rows, one at a time, and reads ` +
+        'their files.',
     ],
   };
 }
@@ -91,13 +119,50 @@ async function waysIn(folder: string): Promise<readonly Way[]> {
 
 async function measure(server: RunningServer, way: Way, seconds: number): Promise<Rates> {
   const { ca, token } = way;
-  const rate = (load: Pick<UnaryLoad, 'path' | 'requests' | 'check'>, forSeconds: number) =>
-    unaryRate({ ...load, address: server.address, connections, seconds: forSeconds, ca, token });
+  const { address } = server;
+  const rate = (load: Load, forSeconds: number) =>
+    unaryRate({ connections, ...load, address, seconds: forSeconds, ca, token });
   await rate(setNum, warmUpSeconds);
   const set = await rate(setNum, seconds);
   await rate({ ...fact, check: () => true }, warmUpSeconds);
-  return { set, fact: await rate(fact, seconds) };
+  const facts = await rate(fact, seconds);
+  await uploadTo(address, way);
+  await rate(sum('csv'), warmUpSeconds);
+  const csvSum = await rate(sum('csv'), seconds);
+  return { set, fact: facts, csvSum, parquetSum: await rate(sum('parquet'), seconds) };
 }
+
+type Load = Pick<UnaryLoad, 'path' | 'requests' | 'check'> & { readonly connections?: number };
+
+const sumChunks = 8;
+const chunkRows = 500_000;
+
+/** Uploads the chunks that are summed. */
+async function uploadTo(address: string, { ca, token }: Way): Promise<void> {
+  const rows = Array.from({ length: chunkRows }, (_, row) => `${row},${row % 1000}`);
+  const csvData = Buffer.from(`x,y\n${rows.join('\n')}\n`);
+  const body = frame(UploadReq.encode({ csvData }).finish());
+  const session = sessionTo(address, ca);
+  const headers = headersOf(token);
+  try {
+    for (let i = 0; i < sumChunks; i++) {
+      const response = await call(session, '/Table/Upload', body, headers);
+      const { error } = UploadResp.decode(response.subarray(5));
+      if (error !== '') throw new Error(`an upload failed: ${error}`);
+    }
+  } finally {
+    session.destroy();
+  }
+}
+
+const expectedSum = (BigInt(sumChunks) * BigInt(chunkRows) * BigInt(chunkRows - 1)) / 2n;
+
+const sum = (format: 'csv' | 'parquet'): Load => ({
+  path: '/Table/ColSum',
+  requests: [ColSumReq.encode({ column: 'x', format }).finish()],
+  connections: 1,
+  check: (response) => ColSumResp.decode(response).total === expectedSum,
+});
 
 /** As many numbers as the cache of factorials has entries, so that every Fact is a hit. */
 const keys = Array.from({ length: 10 }, (_, n) => `key${n + 1}`);
