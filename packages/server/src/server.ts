@@ -20,7 +20,7 @@ import { createObservation } from './observe/observation.js';
 import { stagesMiddleware } from './observe/observe-calls.js';
 import { addServerMetrics, type OpenedParts } from './observe/part-metrics.js';
 import { type Admissions, createAdmissions } from './rpc/admission.js';
-import { createConnections } from './rpc/connections.js';
+import { type Connections, createConnections } from './rpc/connections.js';
 import { errorMiddleware } from './rpc/errors.js';
 import { createHealth } from './rpc/health.js';
 import { listen, rpcOptions } from './rpc/listen.js';
@@ -134,7 +134,7 @@ export async function startServer(
 
   const stop = async () => {
     health.stop();
-    await drain(rpc, admissions, config.drainMs);
+    await drain(rpc, admissions, connections, config.drainMs);
     await closeAll(parts, folder);
     access.close();
     const [encrypted] = await Promise.allSettled([encryption]);
@@ -205,17 +205,23 @@ function startError(error: unknown, dataDir: string): unknown {
   );
 }
 
-/** How long refused calls have to be told so. */
-const refusalMs = 200;
+/** How long connections have to end once no call is in progress: calls that were refused are told so. */
+const goodbyeMs = 200;
 
-/** Takes no more calls; those in progress end by themselves within `drainMs`, or are refused. */
-async function drain(rpc: Server, admissions: Admissions, drainMs: number): Promise<void> {
-  const shutdown = rpc.shutdown();
-  const isDrained = await endsWithin(shutdown, drainMs);
-  if (!isDrained) {
-    admissions.refuseAll();
-    await endsWithin(shutdown, refusalMs);
-  }
+/**
+ * Takes no more calls; those in progress end by themselves within `drainMs`, or are refused. Until
+ * then health checks are answered, on new connections too, so that others see why.
+ */
+async function drain(
+  rpc: Server,
+  admissions: Admissions,
+  connections: Connections,
+  drainMs: number,
+): Promise<void> {
+  const drained = admissions.drain();
+  connections.sendAway();
+  if (!(await endsWithin(drained, drainMs))) admissions.refuseAll();
+  await endsWithin(rpc.shutdown(), goodbyeMs);
   rpc.forceShutdown();
 }
 

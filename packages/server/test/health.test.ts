@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { ClientHttp2Session } from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { type ClientError, createChannel, createClient, Status } from 'nice-grpc';
@@ -6,8 +7,8 @@ import { HealthDefinition } from 'nice-grpc-server-health';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../dist/config.js';
 import { startServer } from '../dist/server.js';
-import { openCall, openSession, roundTrip } from './raw-calls.js';
-import { eventually, lessWork, withFolder, withServer } from './server.js';
+import { framed, openCall, openSession, roundTrip } from './raw-calls.js';
+import { connect, eventually, lessWork, withFolder, withServer } from './server.js';
 
 const notServing = 2;
 const serving = 1;
@@ -147,7 +148,7 @@ it('a watch is told of the drain, and does not hold it up', async () => {
   );
 });
 
-it('nobody is let in while a call in progress holds up the drain', async () => {
+it('while a call in progress holds up the drain, checks are answered and nobody is let in', async () => {
   await withDrainingServer(async ({ address, stop }) => {
     const session = await openSession({ address });
     const upload = openCall(session, '/tally.v1.TableService/Upload');
@@ -158,12 +159,65 @@ it('nobody is let in while a call in progress holds up the drain', async () => {
         if (status === notServing) break;
         stopped = stop();
       }
-      await expect(health.check({ service: '' })).rejects.toMatchObject({
-        code: Status.UNAVAILABLE,
-      });
+      for (const service of ['', ...names]) {
+        expect(await health.check({ service }), service).toEqual({ status: notServing });
+      }
     });
+    const late = connect({ address });
+    await expect(late.numbers.setNum({ key: 'a', value: 1n })).rejects.toMatchObject({
+      code: Status.UNAVAILABLE,
+      details: 'the server is stopping, and nothing of this call was done',
+    });
+    late.close();
     session.destroy();
     await stopped;
     await upload.ended;
+  });
+});
+
+describe('health checks, which need no token,', () => {
+  const watchOf = (service: string) =>
+    framed(Buffer.from([0x0a, service.length, ...Buffer.from(service)]));
+
+  it('keep no place of other calls, and one more ends the oldest of who has most', async () => {
+    const args = ['--calls-max', '10', '--connection-calls-max', '100'];
+    await withServer({ args }, async ({ address }, { numbers }) => {
+      const many = await openSession({ address });
+      const few = await openSession({ address });
+      const watch = async (session: ClientHttp2Session) => {
+        const call = openCall(session, '/grpc.health.v1.Health/Watch');
+        call.stream.end(watchOf('Table'));
+        await once(call.stream, 'data');
+        return call;
+      };
+      const first = await watch(few);
+      const watches = [];
+      for (let i = 0; i < 99; i++) watches.push(await watch(many));
+      expect(await numbers.setNum({ key: 'a', value: 1n })).toEqual({ total: 1n });
+      await withHealth(address, async (health) => {
+        expect(await health.check({ service: '' })).toEqual({ status: serving });
+      });
+      expect(await watches[0]?.ended).toMatchObject({
+        code: Status.RESOURCE_EXHAUSTED,
+        details: expect.stringMatching(/^100 health checks are in progress, and others have come/),
+      });
+      expect(first.stream.closed).toBe(false);
+      for (const session of [many, few]) session.destroy();
+    });
+  });
+
+  it('are short: no memory is kept for what is none', async () => {
+    await withServer({}, async ({ address }) => {
+      const session = await openSession({ address });
+      const call = openCall(session, '/grpc.health.v1.Health/Check');
+      const prefix = Buffer.alloc(5);
+      prefix.writeUInt32BE(60 * 1024 * 1024, 1);
+      call.stream.write(prefix);
+      expect(await call.ended).toMatchObject({
+        code: Status.RESOURCE_EXHAUSTED,
+        details: 'the request has 62914560 bytes: at most 4096 are allowed for this call',
+      });
+      session.destroy();
+    });
   });
 });

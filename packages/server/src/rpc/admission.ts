@@ -40,6 +40,11 @@ export interface AdmissionStats {
 export interface Admissions {
   readonly interceptor: ServerInterceptor;
   stats(): AdmissionStats;
+  /**
+   * From now on refuses calls that come, but for health checks; resolves when those in progress are
+   * over.
+   */
+  drain(): Promise<void>;
   /** Ends the calls that are not answered yet, because the server ends. */
   refuseAll(): void;
 }
@@ -50,11 +55,15 @@ export function createAdmissions(limits: Limits): Admissions {
   const calls = new CallsInProgress(callsMax);
   const healthChecks = new CallsInProgress(healthChecksMax);
   let streams = 0;
+  let isDraining = false;
+  let onDrained = () => {};
   const interceptor: ServerInterceptor = ({ path, requestStream, responseStream }, innerCall) => {
     const call = internalsOf(innerCall);
     // Refused already: it takes no place.
     if (call.cancelled) return call;
     const isHealthCheck = healthPaths.has(path);
+    if (isDraining && !isHealthCheck)
+      return refuseCall(call, stopping('nothing of this call was done'));
     const places = isHealthCheck ? healthChecks : calls;
     if (!places.makeRoom()) {
       return refused(call, `the server has ${callsMax} calls in progress, ${atMost('callsMax')}`);
@@ -87,13 +96,14 @@ export function createAdmissions(limits: Limits): Admissions {
         else if (answer?.isSending) answer.drop();
         else call.sendStatus(overloaded(isHealthCheck ? tooManyHealthChecks : givenUp(limits)));
       },
-      refuse: () => call.sendStatus(stopping()),
+      refuse: () => call.sendStatus(stopping(notInTime)),
     });
     // It comes once: `once` would cost a wrapper.
     call.stream.on('close', () => {
       leave();
       if (isStream) streams--;
       decoder.close();
+      if (isDraining && calls.isEmpty) onDrained();
     });
     return call;
   };
@@ -110,6 +120,13 @@ export function createAdmissions(limits: Limits): Admissions {
       waitingCalls: both('waitingCalls'),
       waitingBytes: both('waitingBytes'),
     }),
+    drain() {
+      isDraining = true;
+      return new Promise((resolve) => {
+        onDrained = resolve;
+        if (calls.isEmpty) resolve();
+      });
+    },
     refuseAll() {
       calls.refuseAll();
       healthChecks.refuseAll();
@@ -117,14 +134,12 @@ export function createAdmissions(limits: Limits): Admissions {
   };
 }
 
-const stopping = () =>
+const notInTime =
+  'this call has not ended in time (--drain-ms); what it was to change may have been changed or not';
+
+const stopping = (what: string) =>
   statusObject(
-    failure(
-      Status.UNAVAILABLE,
-      'the server is stopping, and this call has not ended in time (--drain-ms); what it was to ' +
-        'change may have been changed or not',
-      { reason: 'STOPPING' },
-    ),
+    failure(Status.UNAVAILABLE, `the server is stopping, and ${what}`, { reason: 'STOPPING' }),
   );
 
 function createGates(limits: Limits): Gates {

@@ -40,6 +40,11 @@ export class CallsInProgress {
     return this.#working.count;
   }
 
+  /** Whether there is none, not even one whose client still takes the answer. */
+  get isEmpty(): boolean {
+    return this.#working.count === 0 && this.#answered.count === 0;
+  }
+
   /** Ends all that are not answered yet. */
   refuseAll(): void {
     this.#working.moveAnswered(this.#answered);

@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { ServerHttp2Session } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { promisify } from 'node:util';
 
@@ -11,6 +12,8 @@ export interface Connections {
   limit(listen: () => Promise<number>): Promise<number>;
   /** How many there are. */
   count(): Promise<number>;
+  /** Tells the clients of those that there are to make no further call on them; calls in progress go on. */
+  sendAway(): void;
 }
 
 /**
@@ -19,6 +22,11 @@ export interface Connections {
  */
 export function createConnections(connectionsMax: number): Connections {
   let listening: readonly Server[] = [];
+  const sessions = new Set<ServerHttp2Session>();
+  const onSession = (session: ServerHttp2Session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+  };
   return {
     async limit(listen) {
       const servers: Server[] = [];
@@ -32,7 +40,10 @@ export function createConnections(connectionsMax: number): Connections {
         listening = servers.filter(
           (server) => (server.address() as AddressInfo | null)?.port === port,
         );
-        for (const server of listening) server.maxConnections = connectionsMax;
+        for (const server of listening) {
+          server.maxConnections = connectionsMax;
+          server.on('session', onSession);
+        }
         return port;
       } finally {
         unsubscribe(channel, onListening);
@@ -41,6 +52,9 @@ export function createConnections(connectionsMax: number): Connections {
     async count() {
       const counts = listening.map((server) => promisify(server.getConnections.bind(server))());
       return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+    },
+    sendAway() {
+      for (const session of sessions) if (!session.closed) session.close();
     },
   };
 }

@@ -13,7 +13,8 @@ export interface Health {
 
 /** All services take no calls at first. */
 export function createHealth(services: readonly string[]): Health {
-  const state = HealthState();
+  // Each watch listens to it: Node is not to warn of more than ten.
+  const state = HealthState().setMaxListeners(0);
   for (const service of ['', ...services]) state.setStatus('unhealthy', service);
   const { check, watch } = HealthServiceImpl(state);
   const stopping = new AbortController();
