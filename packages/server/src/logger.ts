@@ -1,4 +1,5 @@
-import { once } from 'node:events';
+import { constants, openSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import type { Config } from './config.js';
 
@@ -7,6 +8,8 @@ const unwrittenBytesMax = 4 * 1024 * 1024;
 /** Lines are written together when they are so long, or this old. */
 const togetherBytes = 32 * 1024;
 const togetherMs = 100;
+/** How long the last lines have to be written when the process ends. */
+const lastLinesMs = 1000;
 
 const standardError = 2;
 
@@ -21,7 +24,11 @@ let untilMinute = '';
  */
 export let logger: Logger = pino({ ...optionsOf('warn') }, pino.destination(standardError));
 
-let flush: (() => Promise<void>) | undefined;
+let finish: (() => Promise<void>) | undefined;
+let dropped = 0;
+
+/** How many lines were dropped since the start, as nobody read those before them. */
+export const droppedLines = () => dropped;
 
 /** Has the log written as the configuration says. */
 export async function openLogger({
@@ -33,9 +40,9 @@ export async function openLogger({
   logger = pino(optionsOf(logLevel), isPretty ? await prettyLines() : jsonLines());
 }
 
-/** Writes what is not written yet. */
-export async function flushLogger(): Promise<void> {
-  await flush?.();
+/** Writes what is not written yet, for `lastLinesMs` at most, and nothing more: for the end of the process. */
+export async function endLogger(): Promise<void> {
+  await finish?.();
 }
 
 /** The time of a line, ISO 8601 in UTC; what is before the seconds is made once a minute. */
@@ -61,8 +68,24 @@ function optionsOf(level: string) {
 }
 
 function jsonLines(): DestinationStream {
+  return linesOf((line) => line);
+}
+
+async function prettyLines(): Promise<DestinationStream> {
+  // Loaded here only: a server without a terminal starts without it.
+  const { prettyFactory } = await import('pino-pretty');
+  const pretty = prettyFactory({
+    colorize: process.stderr.isTTY === true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    singleLine: true,
+  });
+  return linesOf((line) => pretty(line));
+}
+
+/** Writes lines without waiting for those who read them. */
+function linesOf(text: (line: string) => string): DestinationStream {
   const stream = pino.destination({
-    dest: standardError,
+    dest: logFile(),
     sync: false,
     minLength: togetherBytes,
     maxLength: unwrittenBytesMax,
@@ -71,22 +94,53 @@ function jsonLines(): DestinationStream {
   });
   // A log that cannot be written does not end the service.
   stream.on('error', () => {});
-  flush = () => new Promise((resolve) => stream.flush(() => resolve()));
-  return stream;
+  stream.on('drop', () => {
+    dropped++;
+  });
+  let isOver = false;
+  const flush = () => new Promise<void>((resolve) => stream.flush(() => resolve()));
+  finish = async () => {
+    // The first may leave what is too short to be written alone.
+    const written = flush().then(flush);
+    await Promise.race([written, delay(lastLinesMs, undefined, { ref: false })]);
+    isOver = true;
+    stream.destroy();
+  };
+  return {
+    write(line) {
+      if (!isOver) stream.write(visible(text(line)));
+    },
+  };
 }
 
-async function prettyLines(): Promise<DestinationStream> {
-  // Loaded here only: a server without a terminal starts without it.
-  const { default: pretty } = await import('pino-pretty');
-  const stream = pretty({
-    destination: standardError,
-    sync: true,
-    colorize: process.stderr.isTTY === true,
-    translateTime: 'SYS:HH:MM:ss.l',
-    singleLine: true,
-  });
-  flush = async () => {
-    if (stream.writableNeedDrain) await once(stream, 'drain');
-  };
-  return stream;
+/**
+ * Standard error, such that a write never waits: a terminal that is stopped would hold a thread, and with it
+ * the end of the process.
+ */
+function logFile(): number {
+  // Asked for it, Node makes a pipe or a socket such, but not a terminal.
+  if (process.stderr.isTTY !== true) return standardError;
+  try {
+    return openSync(
+      '/proc/self/fd/2',
+      constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY,
+    );
+  } catch {
+    return standardError;
+  }
+}
+
+const hidden = /[\u0080-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
+const allHidden = new RegExp(hidden, 'g');
+
+/**
+ * Controls that JSON leaves as they are (C1), line separators and what changes the direction of writing,
+ * escaped as JSON does with others: a client's text could hide or forge what a terminal shows.
+ */
+function visible(line: string): string {
+  if (!hidden.test(line)) return line;
+  return line.replaceAll(
+    allHidden,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

@@ -1,5 +1,5 @@
 import { type Config, readConfig, unknownVariables } from './config.js';
-import { flushLogger, logger, openLogger } from './logger.js';
+import { endLogger, logger, openLogger } from './logger.js';
 import { startServer } from './server.js';
 import { StartError } from './start-error.js';
 
@@ -12,6 +12,7 @@ import { StartError } from './start-error.js';
  */
 export async function runServer(argv: readonly string[], name: string): Promise<void> {
   const config = readConfig(argv, { name, throws: true });
+  goOnUnheard();
   await openLogger(config);
   const ending = new AbortController();
   const starting = startServer(config, ending.signal);
@@ -29,8 +30,22 @@ export async function runServer(argv: readonly string[], name: string): Promise<
     console.log(`Tally serves ${config.services.join(' and ')} on ${where}`);
   } catch (error) {
     console.error(error instanceof StartError ? error.message : error);
-    await flushLogger();
+    await endLogger();
     process.exit(1);
+  }
+}
+
+/** What a stream of Node's writes to; its types have no word of it. */
+interface Written {
+  readonly _handle?: { setBlocking?(isBlocking: boolean): unknown };
+}
+
+/** Whoever reads what is printed may end, or stop to read: that neither ends nor stops the server. */
+function goOnUnheard(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', () => {});
+    // Node waits for terminals, which are stopped with Ctrl-S.
+    if (stream.isTTY) (stream as Written)._handle?.setBlocking?.(false);
   }
 }
 
@@ -43,7 +58,7 @@ function endOnSignals(ending: AbortController, starting: ReturnType<typeof start
       console.log(`${signal}: finishing the calls in progress`);
       const server = await starting;
       await server.stop();
-      await flushLogger();
+      await endLogger();
       process.exit(0);
     });
   }

@@ -135,6 +135,7 @@ export async function startServer(
   const stop = async () => {
     health.stop();
     await drain(rpc, admissions, connections, config.drainMs);
+    await observation.closeMetrics();
     await closeAll(parts, folder);
     access.close();
     const [encrypted] = await Promise.allSettled([encryption]);

@@ -2,7 +2,7 @@ import { Status } from 'nice-grpc';
 import { expect, it } from 'vitest';
 import { type CallLine, callLine, callLines } from './log-lines.js';
 import { framed, openCall, openSession, reset, roundTrip } from './raw-calls.js';
-import { eventually, withProcess } from './server.js';
+import { endWith, eventually, withProcess } from './server.js';
 
 const logged = ['--log-level', 'info'];
 const forged = 'a\n{"level":"error","id":"forged"}\r\u001b[31mb';
@@ -135,4 +135,13 @@ it.each([
   });
   // It has ended, and so written all.
   expect(callLines(server)).toEqual([]);
+});
+
+it('whoever has closed standard output and standard error is no reason to end without a drain', async () => {
+  await withProcess({ args: ['--log-level', 'info'] }, async (server, { numbers }) => {
+    server.process.stdout?.destroy();
+    server.process.stderr?.destroy();
+    for (let i = 0; i < 5; i++) await numbers.setNum({ key: 'a', value: 5n });
+    expect(await endWith(server, 'SIGTERM')).toBe(0);
+  });
 });

@@ -1,11 +1,15 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Metric, MetricValueWithName, Registry } from 'prom-client';
 import type { CacheStats, PoolStats } from './pool-stats.js';
+import { addSecondsHistogram, type LabelledSeconds } from './seconds-histogram.js';
 
-/** A value that is asked for when the metrics are read; undefined: there is none now. */
+/**
+ * A value that is asked for when the metrics are read; undefined: there is none now, which is 0. One that
+ * throws cannot be had, and is left out.
+ */
 export type Asked = () => number | undefined | Promise<number>;
 export type Labelled = ReadonlyMap<string, Asked>;
 
-/** Adds metrics that are asked for when they are read. */
+/** Adds metrics that are asked for when they are read; one that cannot be had then is left out. */
 export interface MetricSink {
   gauge(name: string, help: string, value: Asked): void;
   /** What only grows, from 0 at the start. */
@@ -19,72 +23,63 @@ export interface MetricSink {
     label: string,
     values: () => Promise<ReadonlyMap<string, number>>,
   ): void;
+  /** Of times in seconds. */
+  histogram(name: string, help: string, series: () => Iterable<LabelledSeconds>): void;
 }
 
 export function metricSink(registry: Registry): MetricSink {
-  const registers = [registry];
+  const labelled = (type: Type, name: string, help: string, label: string, values: Labelled) =>
+    addMetric(registry, type, name, help, async () => {
+      const known: Value[] = [];
+      for (const [key, asked] of values) {
+        const value = await valueOf(asked);
+        if (value !== undefined) known.push({ labels: { [label]: key }, value });
+      }
+      return known;
+    });
+  const single = (type: Type, name: string, help: string, asked: Asked) =>
+    addMetric(registry, type, name, help, async () => {
+      const value = await valueOf(asked);
+      return value === undefined ? [] : [{ labels: {}, value }];
+    });
   return {
-    gauge(name, help, value) {
-      new Gauge({
-        name,
-        help,
-        registers,
-        async collect() {
-          this.set((await value()) ?? 0);
-        },
-      });
-    },
-    counter(name, help, value) {
-      new Counter({
-        name,
-        help,
-        registers,
-        async collect() {
-          const now = (await value()) ?? 0;
-          this.reset();
-          this.inc(now);
-        },
-      });
-    },
-    gauges(name, help, label, values) {
-      new Gauge({
-        name,
-        help,
-        labelNames: [label],
-        registers,
-        async collect() {
-          for (const [key, value] of values) this.set({ [label]: key }, (await value()) ?? 0);
-        },
-      });
-    },
-    counters(name, help, label, values) {
-      new Counter({
-        name,
-        help,
-        labelNames: [label],
-        registers,
-        async collect() {
-          const now = new Map<string, number>();
-          for (const [key, value] of values) now.set(key, (await value()) ?? 0);
-          this.reset();
-          for (const [key, value] of now) this.inc({ [label]: key }, value);
-        },
-      });
-    },
-    varyingGauges(name, help, label, values) {
-      new Gauge({
-        name,
-        help,
-        labelNames: [label],
-        registers,
-        async collect() {
-          const now = await values();
-          this.reset();
-          for (const [key, value] of now) this.set({ [label]: key }, value);
-        },
-      });
-    },
+    gauge: (name, help, value) => single('gauge', name, help, value),
+    counter: (name, help, value) => single('counter', name, help, value),
+    gauges: (name, help, label, values) => labelled('gauge', name, help, label, values),
+    counters: (name, help, label, values) => labelled('counter', name, help, label, values),
+    varyingGauges: (name, help, label, values) =>
+      addMetric(registry, 'gauge', name, help, async () => {
+        const known = await values().catch(() => new Map<string, number>());
+        return [...known].map(([key, value]) => ({ labels: { [label]: key }, value }));
+      }),
+    histogram: (name, help, series) => addSecondsHistogram(registry, name, help, series),
   };
+}
+
+type Type = 'gauge' | 'counter';
+type Value = Pick<MetricValueWithName<string>, 'labels' | 'value'>;
+
+/** What is asked for; undefined if it cannot be had now, as of a part that is closed. */
+async function valueOf(asked: Asked): Promise<number | undefined> {
+  try {
+    return (await asked()) ?? 0;
+  } catch {
+    // The others are shown nevertheless.
+    return undefined;
+  }
+}
+
+/** Adds a metric whose values are made when it is read. */
+function addMetric(
+  registry: Registry,
+  type: Type,
+  name: string,
+  help: string,
+  values: () => Promise<Value[]>,
+): void {
+  const get = async () => ({ name, help, type, aggregator: 'sum', values: await values() });
+  // What a registry needs of a metric when it is read.
+  registry.registerMetric({ name, get } as unknown as Metric);
 }
 
 /** Adds what is known of pools of threads. */

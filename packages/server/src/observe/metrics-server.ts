@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { logger } from '../logger.js';
 import { StartError } from '../start-error.js';
 
 /** A port that Prometheus reads. */
@@ -13,6 +14,8 @@ export interface MetricsServer {
 /** A few readers, and no more: it is not for the public. */
 const connectionsMax = 16;
 const requestMsMax = 5000;
+/** How often Node looks for connections that have asked for nothing for so long; its own is 30 s. */
+const lookMs = 1000;
 
 /** Serves a registry at `/metrics`. Throws StartError if the port cannot be had. */
 export async function serveMetrics(
@@ -21,15 +24,27 @@ export async function serveMetrics(
   port: number,
 ): Promise<MetricsServer> {
   const server = createServer(
-    { requestTimeout: requestMsMax, headersTimeout: requestMsMax, keepAliveTimeout: requestMsMax },
+    {
+      requestTimeout: requestMsMax,
+      headersTimeout: requestMsMax,
+      keepAliveTimeout: requestMsMax,
+      connectionsCheckingInterval: lookMs,
+    },
     async ({ method, url }, response) => {
       if (method !== 'GET' && method !== 'HEAD') {
         response.writeHead(405, { allow: 'GET, HEAD' }).end('GET is allowed.\n');
       } else if (url?.split('?')[0] !== '/metrics') {
         response.writeHead(404).end('There is nothing here but /metrics.\n');
       } else {
-        const text = await registry.metrics();
-        response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+        try {
+          const text = await registry.metrics();
+          response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+        } catch (error) {
+          logger.error({ err: error }, 'the metrics could not be read');
+          response
+            .writeHead(500)
+            .end("The metrics could not be read; the server's log says why.\n");
+        }
       }
     },
   );

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Registry } from 'prom-client';
 import type { Config } from '../config.js';
+import { droppedLines } from '../logger.js';
 import { logCall } from './call-log.js';
 import { callMetrics, progressMetric } from './call-metrics.js';
 import { type MetricSink, metricSink } from './metric-sink.js';
@@ -20,6 +21,9 @@ export interface Observation {
   open(addMetrics: (sink: MetricSink) => void): Promise<void>;
   /** Undefined: there is none. */
   metricsPort(): number | undefined;
+  /** Closes the metrics' port: before the parts that they are read from. */
+  closeMetrics(): Promise<void>;
+  /** Closes the rest; traces of the last calls are sent. */
   close(): Promise<void>;
 }
 
@@ -50,14 +54,21 @@ export function createObservation(config: Config): Observation {
       if (registry === undefined || metricsPort === undefined || calls === undefined) return;
       progressMetric(registry, calls);
       const sink = metricSink(registry);
+      sink.counter(
+        'tally_log_lines_dropped_total',
+        'Lines of the log that were dropped, as nobody read those before them.',
+        droppedLines,
+      );
       addMetrics(sink);
       stopProcessMetrics = addProcess(sink, version);
       server = await serveMetrics(registry, metricsHost, metricsPort);
     },
     metricsPort: () => server?.port,
-    async close() {
+    async closeMetrics() {
       stopProcessMetrics?.();
       await server?.close();
+    },
+    async close() {
       await tracing?.close();
     },
   };
