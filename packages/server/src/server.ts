@@ -67,7 +67,7 @@ export async function startServer(
   const observation = createObservation(config);
   const access = createAccess(config.tokenFile);
   const admissions = createAdmissions(config);
-  const connections = createConnections(config.connectionsMax);
+  const connections = createConnections(config.connectionsMax, observation.calls?.onStream);
   const passages = {
     observing: observation.calls?.interceptor,
     access: access.interceptor,

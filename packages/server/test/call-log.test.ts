@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Status } from 'nice-grpc';
 import { expect, it } from 'vitest';
 import { type CallLine, callLine, callLines } from './log-lines.js';
@@ -5,7 +7,7 @@ import { framed, openCall, openSession, reset, roundTrip } from './raw-calls.js'
 import { endWith, eventually, withProcess } from './server.js';
 
 const logged = ['--log-level', 'info'];
-const forged = 'a\n{"level":"error","id":"forged"}\r\u001b[31mb';
+const forged = 'a\n{"level":"error","id":"forged"}\r\u001b[31mb\u009b31m\u0085\u2028\u202e\u2066c';
 
 it('each call has one line with an id of its own, and what came of it', async () => {
   await withProcess({ args: logged }, async (server, { numbers, numberService }) => {
@@ -54,6 +56,85 @@ it('a call that its client cancels has a line', async () => {
   });
 });
 
+it('calls of unknown methods, and of another content type, have a line', async () => {
+  await withProcess({ args: logged }, async (server, { numbers }) => {
+    const session = await openSession(server);
+    const unknown = openCall(session, `/No/${'x'.repeat(1000)}`);
+    unknown.stream.end(framed(Buffer.alloc(0)));
+    expect((await unknown.ended).code).toBe(Status.UNIMPLEMENTED);
+    openCall(session, '/NumStore/SetNum', { 'content-type': 'text/plain' }).stream.end();
+    await callLine(server, ({ method }) => method === '/NumStore/SetNum');
+    await numbers.setNum({ key: 'a', value: 5n });
+    await callLine(server, ({ code }) => code === 'OK');
+    const { remotePort, localPort } = session.socket;
+    expect(remotePort).toBe(server.port);
+    const refused = {
+      level: 'info',
+      id: expect.stringMatching(/^[0-9a-f]{8}-\d$/),
+      peer: `127.0.0.1:${localPort}`,
+      code: 'UNIMPLEMENTED',
+      msg: 'call',
+    };
+    const [first, second, ...others] = callLines(server);
+    expect(first).toMatchObject({
+      ...refused,
+      method: `/No/${'x'.repeat(196)}`,
+      details: 'there is no such method',
+    });
+    expect(second).toMatchObject({
+      ...refused,
+      method: '/NumStore/SetNum',
+      details: 'the content type is not application/grpc',
+    });
+    expect(others).toHaveLength(1);
+    session.destroy();
+  });
+});
+
+it('an answer that is a refusal says so in its line', async () => {
+  await withProcess({ args: logged }, async (server, { numbers }) => {
+    await numbers.setNum({ key: 'a', value: -1n });
+    const { error } = await numbers.fact({ key: 'a' });
+    const line = await callLine(server, ({ method }) => method === '/NumStore/Fact');
+    expect(line).toMatchObject({ code: 'OK', refused: true, details: error });
+    expect(callLines(server)[0]).not.toHaveProperty('refused');
+  });
+});
+
+it('a call that watches is not slow, however long it lasts', async () => {
+  const args = [...logged, '--slow-call-ms', '1'];
+  await withProcess({ args }, async (server) => {
+    const session = await openSession(server);
+    const watch = openCall(session, '/grpc.health.v1.Health/Watch');
+    watch.stream.end(framed(Buffer.alloc(0)));
+    await once(watch.stream, 'data');
+    await delay(20);
+    reset(watch);
+    expect(await callLine(server, ({ ms }) => ms > 20)).toMatchObject({
+      level: 'info',
+      method: '/grpc.health.v1.Health/Watch',
+      msg: 'call',
+    });
+    session.destroy();
+  });
+});
+
+it("what a client has sent wrong is no error of the server's", async () => {
+  await withProcess({ args: logged }, async (server) => {
+    const session = await openSession(server);
+    const timeout = openCall(session, '/NumStore/SetNum', { 'grpc-timeout': 'soon' });
+    timeout.stream.end(framed(Buffer.alloc(0)));
+    const gzip = openCall(session, '/NumStore/Fact', { 'grpc-encoding': 'gzip' });
+    gzip.stream.end(framed(Buffer.from('no gzip'), true));
+    for (const call of [timeout, gzip]) expect((await call.ended).code).toBe(Status.INTERNAL);
+    for (const of of ['SetNum', 'Fact']) {
+      const line = await callLine(server, ({ method }) => method === `/NumStore/${of}`);
+      expect(line).toMatchObject({ level: 'info', code: 'INTERNAL' });
+    }
+    session.destroy();
+  });
+});
+
 it('line breaks and control characters of a client cannot forge a line', async () => {
   for (const format of ['json', 'pretty']) {
     const args = [...logged, '--log-format', format];
@@ -72,7 +153,8 @@ it('line breaks and control characters of a client cannot forge a line', async (
         .filter((line) => line.includes('forged'));
       expect(length).toBe(1);
       // biome-ignore lint/suspicious/noControlCharactersInRegex: the ones that terminals obey.
-      expect(line).not.toMatch(/[\u0000-\u001f]/);
+      expect(line).not.toMatch(/[\u0000-\u001f\u0080-\u009f\u2028-\u202e\u2066-\u2069]/);
+      expect(line).toMatch(/\\u009b31m\\+u0085\\+u2028\\+u202e\\+u2066c/);
     });
   }
 });

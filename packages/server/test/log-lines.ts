@@ -10,6 +10,7 @@ export interface CallLine {
   readonly client?: string;
   readonly code: string;
   readonly details?: string;
+  readonly refused?: boolean;
   readonly ms: number;
   readonly requestBytes: number;
   readonly responseBytes: number;

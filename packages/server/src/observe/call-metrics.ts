@@ -1,15 +1,20 @@
 import { status } from '@grpc/grpc-js';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { CallRecord } from './call-record.js';
+import { type CallRecord, isLasting } from './call-record.js';
 import type { CallObserver, ObservedCalls } from './observe-calls.js';
 import { addSecondsHistogram, Seconds } from './seconds-histogram.js';
+
+/** All methods that there are not have one series: clients may call as many as they like. */
+const unknownPath = '/unknown/unknown';
 
 /** What is known of the calls of a method that are over. */
 interface OfMethod {
   readonly labels: { readonly service: string; readonly method: string };
   /** How many, by code. */
   readonly calls: Map<number, number>;
-  readonly seconds: Seconds;
+  /** Undefined: they last as long as their clients like. */
+  readonly seconds: Seconds | undefined;
+  refused: number;
   requestBytes: number;
   responseBytes: number;
 }
@@ -31,7 +36,8 @@ export function callMetrics(registry: Registry): CallObserver {
     const made = {
       labels,
       calls: new Map(),
-      seconds: new Seconds(),
+      seconds: isLasting(path) ? undefined : new Seconds(),
+      refused: 0,
       requestBytes: 0,
       responseBytes: 0,
     };
@@ -62,7 +68,11 @@ export function callMetrics(registry: Registry): CallObserver {
       }
     },
   });
-  const bytesCounter = (name: string, help: string, of: 'requestBytes' | 'responseBytes') =>
+  const methodCounter = (
+    name: string,
+    help: string,
+    of: 'refused' | 'requestBytes' | 'responseBytes',
+  ) =>
     new Counter({
       name,
       help,
@@ -73,21 +83,29 @@ export function callMetrics(registry: Registry): CallObserver {
         for (const method of methods.values()) this.inc(method.labels, method[of]);
       },
     });
-  bytesCounter(
+  methodCounter(
     'tally_request_bytes_total',
     'Bytes of the messages of requests as they came, each with its prefix of 5 bytes.',
     'requestBytes',
   );
-  bytesCounter(
+  methodCounter(
     'tally_response_bytes_total',
     'Bytes of the messages of answers, each with its prefix of 5 bytes.',
     'responseBytes',
   );
+  methodCounter(
+    'tally_refused_answers_total',
+    'Answers with the code OK whose error field says why nothing was done.',
+    'refused',
+  );
   addSecondsHistogram(
     registry,
     'tally_call_duration_seconds',
-    'How long calls took, from their headers to the end of their stream.',
-    () => [...methods.values()].map(({ labels, seconds }) => [labels, seconds] as const),
+    'How long calls took, from their headers to the end of their stream; without those that watch.',
+    () =>
+      [...methods.values()].flatMap(({ labels, seconds }) =>
+        seconds === undefined ? [] : [[labels, seconds] as const],
+      ),
   );
   addSecondsHistogram(
     registry,
@@ -97,10 +115,11 @@ export function callMetrics(registry: Registry): CallObserver {
   );
 
   return (record: CallRecord) => {
-    const method = ofMethod(record.path);
+    const method = ofMethod(record.isUnknown ? unknownPath : record.path);
     const code = record.code ?? status.CANCELLED;
     method.calls.set(code, (method.calls.get(code) ?? 0) + 1);
-    method.seconds.add(record.ms / 1000);
+    method.seconds?.add(record.ms / 1000);
+    if (record.isRefused) method.refused++;
     method.requestBytes += record.requestBytes;
     method.responseBytes += record.responseBytes;
     for (const { stage, ms } of record.stages) ofStage(stage).add(ms / 1000);

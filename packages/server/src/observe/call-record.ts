@@ -50,7 +50,11 @@ export class CallRecord implements Stages {
   endMs = 0;
   /** The status that was sent; undefined if the call was over before one was. */
   code: number | undefined;
-  /** What the client was told, if the call failed. */
+  /** Whether there is no such method, so that its path is only a client's text. */
+  isUnknown = false;
+  /** Whether an answer, with the code OK, says that it is a refusal. */
+  isRefused = false;
+  /** What the client was told, if the call failed or was refused. */
   details: string | undefined;
   /** Of messages as they are on the wire, each with its prefix. */
   requestBytes = 0;
@@ -91,3 +95,13 @@ export class CallRecord implements Stages {
     if (this.spans !== undefined && this.spans.length < spansMax) this.spans.push(span);
   }
 }
+
+/** Methods whose calls last as long as their clients like. */
+const lasting: ReadonlySet<string> = new Set([
+  '/grpc.health.v1.Health/Watch',
+  '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
+  '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo',
+]);
+
+/** Whether the time of a method's calls says nothing of the server. */
+export const isLasting = (path: string) => lasting.has(path);

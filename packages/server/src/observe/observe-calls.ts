@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { type ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 import type { CallContext, ServerMiddlewareCall } from 'nice-grpc';
 import { type GrpcCall, internalsOf } from '../rpc/grpc-call.js';
@@ -10,6 +11,8 @@ export type CallObserver = (record: CallRecord) => void;
 /** The calls in progress, and what is seen of them. */
 export interface ObservedCalls {
   readonly interceptor: ServerInterceptor;
+  /** To be told of each stream after grpc-js was: it answers some without any interceptor. */
+  onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void;
   /** By their ids, as long as they last. */
   readonly inProgress: ReadonlyMap<string, CallRecord>;
 }
@@ -51,10 +54,14 @@ export function observeCalls(
   const inProgress = new Map<string, CallRecord>();
   const server = randomBytes(4).toString('hex');
   let count = 0;
+  const nextId = () => `${server}-${(++count).toString(36)}`;
+  // Of the call that came last: interceptors run while its stream is told of.
+  let intercepted: ServerHttp2Stream | undefined;
 
   const interceptor: ServerInterceptor = ({ path }, innerCall) => {
     const call = internalsOf(innerCall);
-    const id = `${server}-${(++count).toString(36)}`;
+    intercepted = call.stream;
+    const id = nextId();
     const parent = call.metadata.get('traceparent')[0]?.toString();
     const record = new CallRecord(id, path, peerOf(call), parent, isTraced(parent));
     inProgress.set(id, record);
@@ -69,6 +76,11 @@ export function observeCalls(
     };
     const serializeMessage = call.serializeMessage.bind(call);
     call.serializeMessage = (message) => {
+      const refusal = refusalOf(message);
+      if (refusal !== undefined) {
+        record.isRefused = true;
+        record.details = refusal;
+      }
       const bytes = serializeMessage(message);
       record.responseBytes += bytes.length;
       return bytes;
@@ -83,7 +95,42 @@ export function observeCalls(
     // The call as it is: another one wrapped around it costs time too.
     return call;
   };
-  return { interceptor, inProgress };
+
+  function onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    const isIntercepted = intercepted === stream;
+    intercepted = undefined;
+    if (isIntercepted) return;
+    const path = String(headers[':path']).slice(0, unknownPathMax);
+    const record = new CallRecord(nextId(), path, peerOfSocket(stream), undefined, false);
+    record.isUnknown = true;
+    record.code = status.UNIMPLEMENTED;
+    record.details = isGrpc(headers)
+      ? 'there is no such method'
+      : 'the content type is not application/grpc';
+    stream.on('close', () => {
+      record.endMs = performance.now();
+      observer(record);
+    });
+  }
+
+  return { interceptor, onStream, inProgress };
+}
+
+/** More of what a client calls a method that there is not is left out. */
+const unknownPathMax = 200;
+
+const isGrpc = (headers: IncomingHttpHeaders) =>
+  headers['content-type']?.startsWith('application/grpc') === true;
+
+function peerOfSocket({ session }: ServerHttp2Stream): string {
+  const { remoteAddress, remotePort } = session?.socket ?? {};
+  return remoteAddress === undefined ? 'unknown' : `${remoteAddress}:${remotePort}`;
+}
+
+/** What an answer that is one says of its refusal: those of frozen methods have a field for it. */
+function refusalOf(message: unknown): string | undefined {
+  const { error } = message as { readonly error?: unknown };
+  return typeof error === 'string' && error !== '' ? error : undefined;
 }
 
 function noteRequest(record: CallRecord, { decoder }: GrpcCall): void {

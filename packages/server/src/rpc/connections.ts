@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { ServerHttp2Session } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { promisify } from 'node:util';
 
@@ -19,8 +19,13 @@ export interface Connections {
 /**
  * Bounds connections: Node closes the others before anything is made for them, so that a client
  * sees UNAVAILABLE. grpc-js neither has such an option nor hands out the server that it makes.
+ *
+ * `onStream` is told of each stream, after grpc-js was.
  */
-export function createConnections(connectionsMax: number): Connections {
+export function createConnections(
+  connectionsMax: number,
+  onStream?: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
+): Connections {
   let listening: readonly Server[] = [];
   const sessions = new Set<ServerHttp2Session>();
   const onSession = (session: ServerHttp2Session) => {
@@ -43,6 +48,8 @@ export function createConnections(connectionsMax: number): Connections {
         for (const server of listening) {
           server.maxConnections = connectionsMax;
           server.on('session', onSession);
+          // grpc-js listens already, so it comes first.
+          if (onStream !== undefined) server.on('stream', onStream);
         }
         return port;
       } finally {
