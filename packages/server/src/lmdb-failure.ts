@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { getSystemErrorName } from 'node:util';
 import type { RootDatabase } from 'lmdb';
+import { noteSync, type Synced } from './sync-time.js';
 
 /** What lmdb rejects with when a commit fails: the reason comes later, and its code is a number. */
 interface FailedCommit extends Error {
@@ -66,15 +67,31 @@ export interface Transactions {
 /**
  * A commit whose last page cannot be written leaves the environment unusable (MDB_PANIC), and
  * lmdb then never settles the transactions that wait or come. These do: `stoppedBecause` makes
- * the sentence for them from the code of the failure.
+ * the sentence for them from the code of the failure. `synced`: what the times of commits are noted
+ * of, if each of them is a sync.
  */
 export function transactionsOf(
   environment: RootDatabase,
   folder: string,
   stoppedBecause: (code: string) => string,
+  synced: Synced | undefined,
 ): Transactions {
   const unsettled = new Set<(error: unknown) => void>();
   let stopped: StoppedError | undefined;
+  // The transactions of one commit end in one turn.
+  let beganMs = 0;
+  let isNoted = false;
+
+  function committed(): void {
+    if (synced === undefined || isNoted) return;
+    noteSync(synced, beganMs);
+    isNoted = true;
+    setImmediate(() => {
+      isNoted = false;
+    });
+    // Those that wait are committed next.
+    beganMs = performance.now();
+  }
 
   async function onFailure(error: unknown, reject: (error: unknown) => void): Promise<void> {
     const failure = await commitFailure(error, folder);
@@ -89,9 +106,11 @@ export function transactionsOf(
     run: (work) =>
       new Promise((resolve, reject) => {
         if (stopped !== undefined) throw stopped;
+        if (unsettled.size === 0) beganMs = performance.now();
         unsettled.add(reject);
         environment.transaction(work).then(
           (result) => {
+            committed();
             unsettled.delete(reject);
             resolve(result);
           },

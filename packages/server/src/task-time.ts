@@ -1,21 +1,24 @@
 import { threadId } from 'node:worker_threads';
 import type { TaskTime } from './observe/call-record.js';
+import { syncPlaces, takeSyncs, tellSyncs } from './sync-time.js';
 
 /** Where a worker thread writes when it worked on a task; its result, or its error, has no place for it. */
 export type TaskClock = Float64Array;
 
-/** When the task began and ended, in milliseconds since 1970, and the thread. */
+/** When the task began and ended, in milliseconds since 1970, and the thread; then its syncs. */
 const places = 3;
 
 export function createTaskClock(): TaskClock {
   return new Float64Array(
-    new SharedArrayBuffer(places * Float64Array.BYTES_PER_ELEMENT),
+    new SharedArrayBuffer((places + syncPlaces) * Float64Array.BYTES_PER_ELEMENT),
   ) as Float64Array;
 }
 
-/** What a thread has written; undefined if none came to the task. */
-export function readTaskClock([start = 0, end = 0, thread = 0]: TaskClock): TaskTime | undefined {
+/** What a thread has written, whose syncs are noted; undefined if none came to the task. */
+export function readTaskClock(clock: TaskClock): TaskTime | undefined {
+  const [start = 0, end = 0, thread = 0] = clock;
   if (start === 0) return undefined;
+  takeSyncs(clock.subarray(places));
   // A thread that was ended in the middle has written no end.
   return { startedAtMs: start, endedAtMs: end === 0 ? nowMs() : end, thread };
 }
@@ -27,9 +30,11 @@ export function timed<Task extends object, Result>(
   return async (task) => {
     task.clock[0] = nowMs();
     task.clock[2] = threadId;
+    tellSyncs(task.clock.subarray(places));
     try {
       return await work(task);
     } finally {
+      tellSyncs(undefined);
       task.clock[1] = nowMs();
     }
   };

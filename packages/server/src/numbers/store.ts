@@ -153,6 +153,7 @@ export async function openNumberStore({
     (code) =>
       `the numbers are stopped: a commit could not be written to the disk (${code}): once the disk ` +
       'is well, restart the server; then each change is there as a whole or not at all',
+    durability === 'fsync' ? 'numbers' : undefined,
   );
   const remembered = openRememberedKeys<RememberedChange>(environment, limits);
   const copying = new Set<Promise<void>>();

@@ -32,14 +32,14 @@ export function metricSink(registry: Registry): MetricSink {
     addMetric(registry, type, name, help, async () => {
       const known: Value[] = [];
       for (const [key, asked] of values) {
-        const value = await valueOf(asked);
+        const value = await answerTo(asked);
         if (value !== undefined) known.push({ labels: { [label]: key }, value });
       }
       return known;
     });
   const single = (type: Type, name: string, help: string, asked: Asked) =>
     addMetric(registry, type, name, help, async () => {
-      const value = await valueOf(asked);
+      const value = await answerTo(asked);
       return value === undefined ? [] : [{ labels: {}, value }];
     });
   return {
@@ -60,7 +60,7 @@ type Type = 'gauge' | 'counter';
 type Value = Pick<MetricValueWithName<string>, 'labels' | 'value'>;
 
 /** What is asked for; undefined if it cannot be had now, as of a part that is closed. */
-async function valueOf(asked: Asked): Promise<number | undefined> {
+async function answerTo(asked: Asked): Promise<number | undefined> {
   try {
     return (await asked()) ?? 0;
   } catch {

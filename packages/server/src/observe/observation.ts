@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { Registry } from 'prom-client';
 import type { Config } from '../config.js';
 import { droppedLines } from '../logger.js';
+import { syncTimes } from '../sync-time.js';
 import { logCall } from './call-log.js';
 import { callMetrics, progressMetric } from './call-metrics.js';
 import { type MetricSink, metricSink } from './metric-sink.js';
@@ -58,6 +59,11 @@ export function createObservation(config: Config): Observation {
         'tally_log_lines_dropped_total',
         'Lines of the log that were dropped, as nobody read those before them.',
         droppedLines,
+      );
+      sink.histogram(
+        'tally_sync_seconds',
+        'How long the disk took to make something durable: files by what they are, commits of LMDB whole.',
+        () => [...syncTimes].map(([what, seconds]) => [{ what }, seconds] as const),
       );
       addMetrics(sink);
       stopProcessMetrics = addProcess(sink, version);

@@ -148,6 +148,8 @@ export async function openChunkIndex(
     (code) =>
       `its index can be used no more (${code}): once the disk is well, restart the server; nothing ` +
       'that was kept is lost',
+    // Whatever the log does.
+    'index',
   );
 
   function summaryOf(number: number): ChunkSummary | undefined {

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { link, open, readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { ColumnType } from '@tally/kernels';
+import { syncHandle } from '../sync-time.js';
 import type { Checkpoints } from './checkpoints.js';
 import { type TableFolders, writeNewFile } from './files.js';
 import { ForeignLogError, fileOf, missingCommit, throwUncertain } from './log-errors.js';
@@ -198,7 +199,7 @@ export function openDeltaLog(
         await writeNewFile(spooled, text, sync);
         // A link, unlike a rename, fails when the name exists.
         await link(spooled, target);
-        await folder?.sync().catch(throwUncertain);
+        if (folder !== undefined) await syncHandle('log', folder).catch(throwUncertain);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
         throw error;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { makeFolders } from '../data-folder.js';
 import { logger } from '../logger.js';
 import { syncPath } from '../sync-path.js';
+import { syncHandle } from '../sync-time.js';
 
 /** Where a table keeps what it has: a Delta Lake table, and beside it the CSV files. */
 export interface TableFolders {
@@ -87,7 +88,7 @@ export async function writeNewFile(
   const handle = await open(file, 'wx');
   try {
     await handle.writeFile(bytes);
-    if (sync) await handle.sync();
+    if (sync) await syncHandle('log', handle);
   } finally {
     await handle.close();
   }

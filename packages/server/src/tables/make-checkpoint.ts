@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { syncPath } from '../sync-path.js';
+import { syncHandle } from '../sync-time.js';
 import {
   beginCheckpoint,
   type Checkpoint,
@@ -148,7 +149,7 @@ export async function writeCheckpoint(
       const writer = await beginCheckpoint(handle, version, digest, removedChunks, metaData);
       await writeChunks(writer, before, log, version, changes);
       const written = await writer.finish();
-      if (sync) await handle.sync();
+      if (sync) await syncHandle('checkpoint', handle);
       return { ...written, chunks: (before?.chunks ?? 0) + added - removedChunks };
     } finally {
       await handle.close();

@@ -48,7 +48,7 @@ export async function spool(file: string, pieces: Pieces, options: SpoolOptions)
   function startSync(): void {
     nextSync = size + syncBytes;
     syncing = slots
-      .runExclusive(() => syncPath(file))
+      .runExclusive(() => syncPath(file, 'upload'))
       .catch((error: NodeJS.ErrnoException) => {
         // Once it is complete the file may be moved to its place, and is synced there as a whole.
         if (error.code !== 'ENOENT') syncError ??= { error };

@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { workerData } from 'node:worker_threads';
 import type { ColumnType } from '@tally/kernels';
+import { noteSync } from '../sync-time.js';
 import { timed } from '../task-time.js';
 import { collected } from '../thread-heap.js';
 import { reportStart } from '../thread-starts.js';
@@ -102,10 +103,16 @@ async function normaliseSent(task: NormaliseTask): Promise<NormalisedCsv | Fault
 
 /** Makes a finished file and its new name durable; returns its size. */
 function putInPlace(from: string, to: string, sync: boolean): number {
-  if (sync) withFile(from, fsyncSync);
+  if (sync) withFile(from, syncChunk);
   renameSync(from, to);
-  if (sync) withFile(path.dirname(to), fsyncSync);
+  if (sync) withFile(path.dirname(to), syncChunk);
   return statSync(to).size;
+}
+
+function syncChunk(fd: number): void {
+  const startMs = performance.now();
+  fsyncSync(fd);
+  noteSync('chunk', startMs);
 }
 
 function withFile<T>(file: string, use: (fd: number) => T): T {
