@@ -13,7 +13,7 @@ export interface MetricsServer {
 
 /** A few readers, and no more: it is not for the public. */
 const connectionsMax = 16;
-const requestMsMax = 5000;
+const requestMsMax = 2000;
 /** How often Node looks for connections that have asked for nothing for so long; its own is 30 s. */
 const lookMs = 1000;
 

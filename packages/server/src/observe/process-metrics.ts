@@ -1,18 +1,21 @@
-import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { groupMemory } from './group-memory.js';
 import type { Asked, MetricSink } from './metric-sink.js';
+import { Seconds } from './seconds-histogram.js';
 
 /** How often the event loop is looked at. */
-const resolutionMs = 10;
+const lookMs = 10;
 
 /** Adds what is known of the process: its memory against its limit, its event loop, its age. */
 export function addProcess(sink: MetricSink, version: string): () => void {
-  const delay = monitorEventLoopDelay({ resolution: resolutionMs });
-  delay.enable();
-  // The wait for its turn is part of what is recorded.
-  const delaySeconds = (percent: number) =>
-    Math.max(0, delay.percentile(percent) / 1e9 - resolutionMs / 1000);
+  const delays = new Seconds();
+  let lookedMs = performance.now();
+  const looking = setInterval(() => {
+    const nowMs = performance.now();
+    delays.add(Math.max(0, nowMs - lookedMs - lookMs) / 1000);
+    lookedMs = nowMs;
+  }, lookMs);
+  looking.unref();
   const memory = new Map<string, Asked>([
     ['resident', () => process.memoryUsage.rss()],
     ['heap', () => process.memoryUsage().heapUsed],
@@ -26,20 +29,13 @@ export function addProcess(sink: MetricSink, version: string): () => void {
   );
   sink.gauge(
     'tally_memory_used_bytes',
-    'Memory of the container; of the process if there is none.',
+    'Memory of the container but for pages of files that it can do without; of the process if there is none.',
     memoryUsed,
   );
-  sink.varyingGauges(
+  sink.histogram(
     'tally_event_loop_delay_seconds',
-    'How late the main thread came to its next work since the metrics were read last.',
-    'quantile',
-    async () => {
-      const seconds = new Map(
-        [50, 99, 100].map((percent) => [String(percent / 100), delaySeconds(percent)]),
-      );
-      delay.reset();
-      return seconds;
-    },
+    'How late the main thread came to its next work, looked at a hundred times a second.',
+    () => [[{}, delays]],
   );
   sink.gauge(
     'tally_start_time_seconds',
@@ -56,7 +52,7 @@ export function addProcess(sink: MetricSink, version: string): () => void {
     'version',
     new Map([[version, () => 1]]),
   );
-  return () => delay.disable();
+  return () => clearInterval(looking);
 }
 
 /** Whether the process has less than the machine. */
@@ -68,17 +64,7 @@ function isLimited(): boolean {
 /** What the container, or else the machine, lets the process have. */
 const memoryLimit = () => (isLimited() ? process.constrainedMemory() : totalmem());
 
-/** What is compared with the limit: in a container, pages of files that are being written count too. */
+/** What is compared with the limit. */
 function memoryUsed(): number {
-  if (!isLimited()) return process.memoryUsage.rss();
-  for (const file of usageFiles) {
-    try {
-      return Number(readFileSync(file, 'utf8'));
-    } catch {
-      // Of the other version of control groups.
-    }
-  }
-  return process.memoryUsage.rss();
+  return (isLimited() ? groupMemory() : undefined) ?? process.memoryUsage.rss();
 }
-
-const usageFiles = ['/sys/fs/cgroup/memory.current', '/sys/fs/cgroup/memory/memory.usage_in_bytes'];
