@@ -224,8 +224,9 @@ it('a server that is read without a pause ends in order', async () => {
     await keep(table, 'x\n1\n');
     const metricsPort = Number(/^Metrics: .*:(\d+)\//m.exec(server.output())?.[1]);
     let isOver = false;
-    const reading = Array.from({ length: 4 }, async () => {
-      while (!isOver) await scrape({ metricsPort }).catch(() => delay(1));
+    const read = async () => (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    const reading = Array.from({ length: 8 }, async () => {
+      while (!isOver) await read().catch(() => delay(1));
     });
     await delay(100);
     expect(await endWith(server, 'SIGTERM')).toBe(0);
