@@ -138,7 +138,8 @@ const allHidden = new RegExp(hidden, 'g');
  * escaped as JSON does with others: a client's text could hide or forge what a terminal shows.
  */
 function visible(line: string): string {
-  if (!hidden.test(line)) return line;
+  // Most lines are ASCII, which is known sooner.
+  if (Buffer.byteLength(line) === line.length || !hidden.test(line)) return line;
   return line.replaceAll(
     allHidden,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
