@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { launchServer } from '@tally/server/launch';
@@ -103,6 +103,17 @@ test('a backup takes over what the newest one has, and lives on without it', asy
   expect(await again.numbers.get('a')).toBe(5n);
   expect((await again.tables.aggregate(['amount'])).columns[0]).toMatchObject({ sum: 42n });
 }, 60_000);
+
+test('a folder that was open to others is closed to them before anything is restored', async () => {
+  const folder = await temporaryFolder({});
+  const { client } = await serve(path.join(folder, 'data'));
+  const { folder: backup } = await client.admin.backup(path.join(folder, 'backups'));
+  const dataDir = path.join(folder, 'restored');
+  await mkdir(dataDir);
+  await chmod(dataDir, 0o755);
+  expect(await tally(['restore', backup, dataDir])).toMatchObject({ code: 0, stderr: '' });
+  expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
+});
 
 test('a damaged backup is found out, and not started with', async () => {
   const folder = await temporaryFolder({});

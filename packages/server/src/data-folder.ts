@@ -43,7 +43,7 @@ export async function openDataFolder({
 }
 
 /** Takes from everybody but the owner what rights they have to the folder. */
-async function keepToOwner(dataDir: string): Promise<void> {
+export async function keepToOwner(dataDir: string): Promise<void> {
   const { mode } = await stat(dataDir);
   if ((mode & 0o077) === 0) return;
   await chmod(dataDir, mode & 0o700).catch(({ code }: NodeJS.ErrnoException) => {

@@ -2,7 +2,7 @@ import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import { Semaphore } from 'async-mutex';
-import { makeFolders } from '../data-folder.js';
+import { keepToOwner, makeFolders } from '../data-folder.js';
 import { restoreMarkName } from '../data-folder-format.js';
 import { lockDataFolder, lockFileName } from '../data-folder-lock.js';
 import { syncPath } from '../sync-path.js';
@@ -42,6 +42,7 @@ export async function restoreBackup(
   await refuseFilled(dataDir);
   const lock = await lockDataFolder(dataDir);
   try {
+    await keepToOwner(dataDir);
     const mark = path.join(dataDir, restoreMarkName);
     await (await open(mark, 'wx')).close();
     await syncPath(dataDir);
