@@ -66,7 +66,15 @@ test.each([
     env: { TALLY_DATA_DIR: '' },
     says: "value '' from env 'TALLY_DATA_DIR' is invalid. It must be the path of a folder.",
   },
-  { args: ['--tls-cert', 'x.pem'], says: '--tls-cert and --tls-key belong together' },
+  { args: ['--tls-cert', '/x.pem'], says: '--tls-cert is /x.pem: it needs --tls-key beside it' },
+  {
+    env: { TALLY_TLS_KEY: '/x.key' },
+    says: 'TALLY_TLS_KEY is /x.key: it needs --tls-cert beside it',
+  },
+  {
+    env: { TALLY_CONVERSIONS_MAX: '3', TALLY_TABLE_THREADS: '2' },
+    says: 'TALLY_CONVERSIONS_MAX is 3: at most 2 is allowed',
+  },
   {
     args: ['--table-threads', '2', '--conversions-max', '3'],
     says: '--conversions-max is 3: at most 2 is allowed, the threads of --table-threads',

@@ -5,6 +5,7 @@ import type {
   BackupResponse,
   DeepPartial,
 } from '@tally/stubs';
+import { Mutex } from 'async-mutex';
 import { type CallContext, Status } from 'nice-grpc';
 import { logger } from '../logger.js';
 import { badRequest, failure } from '../rpc/rich-errors.js';
@@ -18,26 +19,33 @@ import {
 
 const filesPerBatch = 1000;
 
-/** What operators call; calls wait until `opening` has resolved. */
-export function adminService(
-  opening: Promise<ServedData>,
-  dataDir: string,
-): AdminServiceImplementation {
-  let isUnderWay = false;
+/** What operators call. */
+export interface Administration {
+  readonly service: AdminServiceImplementation;
+  /** Resolves when no backup is being taken, and what the last one has made for itself is removed. */
+  idle(): Promise<void>;
+}
+
+/** Calls wait until `opening` has resolved. */
+export function administration(opening: Promise<ServedData>, dataDir: string): Administration {
+  const turn = new Mutex();
   return {
-    async *backup(requests, context) {
-      const data = await opening;
-      if (isUnderWay) {
-        const sentence = 'another backup is being taken: there is one at a time';
-        throw failure(Status.ABORTED, sentence, { reason: 'BACKUP_UNDER_WAY' });
-      }
-      isUnderWay = true;
-      try {
-        yield* send(data, dataDir, requests, context);
-      } finally {
-        isUnderWay = false;
-      }
+    service: {
+      async *backup(requests, context) {
+        const data = await opening;
+        if (turn.isLocked()) {
+          const sentence = 'another backup is being taken: there is one at a time';
+          throw failure(Status.ABORTED, sentence, { reason: 'BACKUP_UNDER_WAY' });
+        }
+        const end = await turn.acquire();
+        try {
+          yield* send(data, dataDir, requests, context);
+        } finally {
+          end();
+        }
+      },
     },
+    idle: () => turn.waitForUnlock(),
   };
 }
 
