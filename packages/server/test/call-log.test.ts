@@ -105,7 +105,7 @@ it('a slow call says where its time went', async () => {
       upload: await slow('/Table/Upload', () => table.upload({ csvData })),
       sum: await slow('/Table/ColSum', () => table.colSum({ column: 'x', format: 'csv' })),
     };
-    expect(Object.keys(lines.set.stagesMs ?? {})).toEqual(['commit', 'receive']);
+    expect(Object.keys(lines.set.stagesMs ?? {})).toEqual(['receive', 'commit', 'send']);
     expect(Object.keys(lines.upload.stagesMs ?? {})).toEqual(
       expect.arrayContaining(['receive', 'spool', 'convert wait', 'convert', 'commit']),
     );

@@ -33,11 +33,13 @@ it('a call is a span with its stages below it, those of threads too', async () =
       'Table/ColSum',
       'tally.v1.TableService/Upload',
     ]);
-    expect(stagesOf('NumStore/SetNum').toSorted()).toEqual(['commit', 'receive']);
+    expect(stagesOf('NumStore/SetNum').toSorted()).toEqual(['commit', 'receive', 'send']);
     expect(stagesOf('NumStore/Fact').toSorted()).toEqual([
       'factorial',
       'factorial wait',
+      'read',
       'receive',
+      'send',
     ]);
     const upload = ['receive', 'spool', 'convert wait', 'convert', 'commit'];
     expect(stagesOf('tally.v1.TableService/Upload')).toEqual(expect.arrayContaining(upload));

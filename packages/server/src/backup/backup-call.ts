@@ -7,7 +7,9 @@ import type {
 } from '@tally/stubs';
 import { type CallContext, Status } from 'nice-grpc';
 import { logger } from '../logger.js';
+import type { Observed } from '../observe/observe-calls.js';
 import { badRequest, failure } from '../rpc/rich-errors.js';
+import { whenOpened } from '../rpc/when-opened.js';
 import {
   piecesOf,
   type ServedData,
@@ -22,11 +24,12 @@ const filesPerBatch = 1000;
 export function adminService(
   opening: Promise<ServedData>,
   dataDir: string,
-): AdminServiceImplementation {
+): AdminServiceImplementation<Observed> {
+  const open = whenOpened(opening);
   let isUnderWay = false;
   return {
     async *backup(requests, context) {
-      const data = await opening;
+      const data = await open(context.stages);
       if (isUnderWay) {
         const sentence = 'another backup is being taken: there is one at a time';
         throw failure(Status.ABORTED, sentence, { reason: 'BACKUP_UNDER_WAY' });
@@ -45,14 +48,16 @@ async function* send(
   data: ServedData,
   dataDir: string,
   requests: AsyncIterable<BackupRequest>,
-  { signal }: CallContext,
+  { signal, stages }: CallContext & Observed,
 ): AsyncGenerator<DeepPartial<BackupResponse>> {
+  stages.enter('snapshot');
   const snapshot = await takeSnapshot(data, dataDir, signal).catch((error) => {
     if (!(error instanceof SnapshotError)) throw error;
     throw failure(Status.FAILED_PRECONDITION, error.message, { reason: 'TABLE_DAMAGED' });
   });
   try {
     yield { summary: snapshot.summary };
+    stages.enter('read');
     const answers = requests[Symbol.asyncIterator]();
     for await (const files of snapshot.batches(filesPerBatch)) {
       yield { batch: { files } };

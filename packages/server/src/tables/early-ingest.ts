@@ -1,4 +1,4 @@
-import type { Stages } from '../observe/call-record.js';
+import { beside, type Stages } from '../observe/call-record.js';
 import type { Fault } from './file-fault.js';
 import { breakOffGrowth, completeGrowth, createGrowth, grow } from './growth.js';
 import type { IngestContext } from './ingest.js';
@@ -41,7 +41,7 @@ export function createEarlyIngest(
 
   async function start(): Promise<IngestedChunk | Fault | undefined> {
     const fields = await catalog.fields();
-    return pool.ingest({ ...files, fields, limits, sync, growth, stop }, stages);
+    return pool.ingest({ ...files, fields, limits, sync, growth, stop }, beside(stages));
   }
 
   return {
@@ -53,7 +53,10 @@ export function createEarlyIngest(
       ingested.catch(() => {});
     },
     complete: () => completeGrowth(growth),
-    ingested: async () => ingested,
+    async ingested() {
+      if (ingested !== undefined) stages.enter('convert');
+      return ingested;
+    },
     async breakOff() {
       breakOffGrowth(growth);
       await ingested?.catch(() => {});
