@@ -115,10 +115,8 @@ it('a slow call says where its time went', async () => {
     for (const { level, msg, ms, stagesMs = {} } of Object.values(lines)) {
       expect({ level, msg }).toEqual({ level: 'warn', msg: 'slow call' });
       const together = Object.values(stagesMs).reduce((sum, stageMs) => sum + stageMs, 0);
-      expect(together).toBeGreaterThan(0);
-      // Spooling goes on while a message comes, and threads' clocks are those of the system.
-      expect(together).toBeLessThan(2 * ms);
-      for (const stageMs of Object.values(stagesMs)) expect(stageMs).toBeLessThan(ms + 1);
+      // Each is rounded.
+      expect(Math.abs(together - ms)).toBeLessThan(0.02);
     }
   });
 });

@@ -75,8 +75,8 @@ export class CallRecord implements Stages {
   stage = receiving;
   #sinceMs = this.startMs;
   #clock: TaskClock | undefined;
-  /** Whether a thread has said what it did in this stage. */
-  #isWorkNoted = false;
+  /** When the last work ended that threads have told of in this stage; undefined if they have not. */
+  #workedMs: number | undefined;
   /** When a message of it has begun to wait for its gate, if one waits. */
   #waitingSinceMs: number | undefined;
   /** Those that are over, and are no part of a stage yet. */
@@ -108,14 +108,14 @@ export class CallRecord implements Stages {
     if (stage === this.stage || this.endMs !== 0) return;
     this.#begin(stage, performance.now());
     this.#clock = clock;
-    this.#isWorkNoted = false;
+    this.#workedMs = undefined;
   }
 
   addWork(stage: string, { startedAtMs, endedAtMs, thread, sync }: TaskTime): void {
     if (this.spans === undefined || this.endMs !== 0) return;
-    this.#isWorkNoted ||= stage === this.stage;
     const startMs = Math.max(sinceOrigin(startedAtMs), this.startMs);
     const endMs = Math.max(sinceOrigin(endedAtMs), startMs);
+    if (stage === this.stage) this.#workedMs = Math.max(this.#workedMs ?? endMs, endMs);
     const syncMs =
       sync === undefined ? endMs : within(sinceOrigin(sync.startedAtMs), startMs, endMs);
     this.#addSpan({ stage, startMs, endMs: syncMs, thread });
@@ -187,8 +187,14 @@ export class CallRecord implements Stages {
       sync === undefined ? nowMs : within(sinceOrigin(sync.endedAtMs), syncMs, nowMs);
     this.#count(stage, syncMs - workMs + (nowMs - syncedMs));
     if (sync !== undefined) this.#count('sync', syncedMs - syncMs);
+    const workedMs = this.#workedMs;
     // A task that is not over when its call is.
-    if (!this.#isWorkNoted) this.#addSpan({ stage, startMs: workMs, endMs: nowMs, thread });
+    if (workedMs === undefined) this.#addSpan({ stage, startMs: workMs, endMs: nowMs, thread });
+    // Its way back, to a thread that may be busy.
+    else if (workedMs < nowMs) {
+      const result = `${stage} result`;
+      this.#addSpan({ stage: result, startMs: workedMs, endMs: nowMs, thread: undefined });
+    }
   }
 
   #note(stage: string, startMs: number, endMs: number): void {

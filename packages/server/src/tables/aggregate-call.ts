@@ -8,6 +8,7 @@ import {
   type NumericValue,
 } from '@tally/stubs';
 import { type CallContext, Status } from 'nice-grpc';
+import { sending } from '../observe/call-record.js';
 import type { Observed } from '../observe/observe-calls.js';
 import { badRequest, failure } from '../rpc/rich-errors.js';
 import { whenOpened } from '../rpc/when-opened.js';
@@ -101,6 +102,7 @@ export function aggregateCall(opening: Promise<Tables>) {
       };
     }
     const columns = await all;
+    stages.enter(sending);
     yield { result: { columns, ...(version >= 0 && { version: BigInt(version) }) } };
   };
 }

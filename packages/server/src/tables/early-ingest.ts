@@ -1,4 +1,5 @@
 import { beside, type Stages } from '../observe/call-record.js';
+import type { TaskClock } from '../task-time.js';
 import type { Fault } from './file-fault.js';
 import { breakOffGrowth, completeGrowth, createGrowth, grow } from './growth.js';
 import type { IngestContext } from './ingest.js';
@@ -37,11 +38,18 @@ export function createEarlyIngest(
   stages: Stages,
 ): EarlyIngest {
   const growth = createGrowth();
+  let clock: TaskClock | undefined;
+  const besides: Stages = {
+    ...beside(stages),
+    enterWork(_stage, ofTask) {
+      clock = ofTask;
+    },
+  };
   let ingested: Promise<IngestedChunk | Fault | undefined> | undefined;
 
   async function start(): Promise<IngestedChunk | Fault | undefined> {
     const fields = await catalog.fields();
-    return pool.ingest({ ...files, fields, limits, sync, growth, stop }, beside(stages));
+    return pool.ingest({ ...files, fields, limits, sync, growth, stop }, besides);
   }
 
   return {
@@ -54,7 +62,7 @@ export function createEarlyIngest(
     },
     complete: () => completeGrowth(growth),
     async ingested() {
-      if (ingested !== undefined) stages.enter('convert');
+      if (clock !== undefined) stages.enterWork('convert', clock);
       return ingested;
     },
     async breakOff() {

@@ -1,7 +1,7 @@
 import type { DeepPartial, ExportRequest, ExportResponse } from '@tally/stubs';
 import { type CallContext, Status } from 'nice-grpc';
 import type { Limits } from '../config.js';
-import type { Stages } from '../observe/call-record.js';
+import { type Stages, sending } from '../observe/call-record.js';
 import type { Observed } from '../observe/observe-calls.js';
 import { AdmissionGate } from '../rpc/admission-gate.js';
 import { failure } from '../rpc/rich-errors.js';
@@ -53,6 +53,7 @@ export function exportCall(opening: Promise<Tables>, limits: Limits) {
         await held.reserve(rest.bytesAtMost());
         const part = await nextPart(table, columns, rest, isFirst, limits, signal, stages);
         rest.advance(part);
+        stages.enter(sending);
         yield* held.send(part.messages);
         stages.enter('catalog');
       }
