@@ -127,7 +127,7 @@ it('a call of any method that waits for the warm-up says so', async () => {
     });
     for (const line of lines) {
       expectExplained(line);
-      expectMostly(line, 'start wait');
+      expectShare(line, 0.3, ['start wait']);
     }
   });
 });
@@ -180,7 +180,15 @@ it('a large file says what it took to take it', async () => {
       'commit',
     );
     expect(unary?.stagesMs).toMatchObject({ sync: expect.any(Number) });
-    expectMostly(stream as CallLine, 'receive', 'spool', 'convert', 'sync', 'commit');
+    expectMostly(
+      stream as CallLine,
+      'receive',
+      'spool',
+      'convert',
+      'convert wait',
+      'sync',
+      'commit',
+    );
     expect(lines.at(-1)?.stagesMs).toMatchObject({ aggregate: expect.any(Number) });
   });
 });
@@ -210,7 +218,7 @@ it('an answer that its client does not take is being sent', async () => {
     await eventually(async () => exports().length === 2);
     for (const line of exports()) {
       expectExplained(line);
-      expectMostly(line, 'send');
+      expect(line.stagesMs?.send).toBeGreaterThan(0.9 * pauseMs);
     }
   });
 });
@@ -233,13 +241,16 @@ it('a message that waits to be let in is not being received', async () => {
     first.stream.end(message.subarray(100_000));
     await eventually(async () => callLines(server).length === 3);
     session.destroy();
-    const [sent, ...waited] = callLines(server) as [CallLine, ...CallLine[]];
-    expectExplained(sent);
-    expectMostly(sent, 'receive');
-    expect(sent.stagesMs).not.toHaveProperty('admission wait');
-    for (const line of waited) {
-      expectExplained(line);
-      expectMostly(line, 'admission wait');
+    // They may be converted, and so end, in any order.
+    const hasWaited = ({ stagesMs = {} }: CallLine) => 'admission wait' in stagesMs;
+    const lines = callLines(server);
+    for (const line of lines) expectExplained(line);
+    const [sent] = lines.filter((line) => !hasWaited(line));
+    expect(sent?.stagesMs?.receive).toBeGreaterThan(0.9 * pauseMs);
+    const waited = lines.filter(hasWaited);
+    expect(waited).toHaveLength(2);
+    for (const { stagesMs } of waited) {
+      expect(stagesMs?.['admission wait']).toBeGreaterThan(0.9 * pauseMs);
     }
   });
 });

@@ -128,8 +128,8 @@ export async function upload(
     // Another upload may give a new column another type meanwhile; then this one is planned
     // again. Types are few, so this ends.
     for (let task = files; ; task = { ...files, spoolPath: files.csvPath }) {
-      signal.throwIfAborted();
       if (retry !== undefined) stages.enter('catalog');
+      signal.throwIfAborted();
       const before = retry && (await replay(catalog, retry, spooled.bytes));
       if (before !== undefined) return before;
       kept ??= sent && (await stoppedBy(signal, stop, sent.normalise));
