@@ -25,7 +25,9 @@ export async function scrape({
     families: parse(text),
     series: text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length,
     value(name, labels = {}) {
-      const { metrics = [] } = samples.find((family) => family.name === name) ?? {};
+      // A family comes once for each of its runs of lines.
+      const ofName = samples.filter((family) => family.name === name);
+      const metrics = ofName.flatMap((family) => family.metrics);
       const found = metrics.find((sample) => isOf(sample, labels));
       return found?.value === undefined ? undefined : Number(found.value);
     },

@@ -8,7 +8,9 @@ import type {
 import { Mutex } from 'async-mutex';
 import { type CallContext, Status } from 'nice-grpc';
 import { logger } from '../logger.js';
+import type { Observed } from '../observe/observe-calls.js';
 import { badRequest, failure } from '../rpc/rich-errors.js';
+import { whenOpened } from '../rpc/when-opened.js';
 import {
   piecesOf,
   type ServedData,
@@ -21,18 +23,19 @@ const filesPerBatch = 1000;
 
 /** What operators call. */
 export interface Administration {
-  readonly service: AdminServiceImplementation;
+  readonly service: AdminServiceImplementation<Observed>;
   /** Resolves when no backup is being taken, and what the last one has made for itself is removed. */
   idle(): Promise<void>;
 }
 
 /** Calls wait until `opening` has resolved. */
 export function administration(opening: Promise<ServedData>, dataDir: string): Administration {
+  const open = whenOpened(opening);
   const turn = new Mutex();
   return {
     service: {
       async *backup(requests, context) {
-        const data = await opening;
+        const data = await open(context.stages);
         if (turn.isLocked()) {
           const sentence = 'another backup is being taken: there is one at a time';
           throw failure(Status.ABORTED, sentence, { reason: 'BACKUP_UNDER_WAY' });
@@ -53,14 +56,16 @@ async function* send(
   data: ServedData,
   dataDir: string,
   requests: AsyncIterable<BackupRequest>,
-  { signal }: CallContext,
+  { signal, stages }: CallContext & Observed,
 ): AsyncGenerator<DeepPartial<BackupResponse>> {
+  stages.enter('snapshot');
   const snapshot = await takeSnapshot(data, dataDir, signal).catch((error) => {
     if (!(error instanceof SnapshotError)) throw error;
     throw failure(Status.FAILED_PRECONDITION, error.message, { reason: 'TABLE_DAMAGED' });
   });
   try {
     yield { summary: snapshot.summary };
+    stages.enter('read');
     const answers = requests[Symbol.asyncIterator]();
     for await (const files of snapshot.batches(filesPerBatch)) {
       yield { batch: { files } };

@@ -51,6 +51,7 @@ export function createObservation(config: Config): Observation {
       progressMetric(registry, calls);
       const sink = metricSink(registry);
       addMetrics(sink);
+      tracing.addMetrics(sink);
       stopProcessMetrics = addProcess(sink, version);
       server = await serveMetrics(registry, metricsHost, metricsPort);
     },
