@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import type { ClientHttp2Session } from 'node:http2';
-import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { type ClientError, createChannel, createClient, Status } from 'nice-grpc';
 import { HealthDefinition } from 'nice-grpc-server-health';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../dist/config.js';
 import { startServer } from '../dist/server.js';
+import { freePort } from './ports.js';
 import { framed, openCall, openSession, roundTrip } from './raw-calls.js';
 import { connect, eventually, lessWork, withFolder, withServer } from './server.js';
 
@@ -35,14 +35,6 @@ async function withHealth<T>(
 
 const healthOf = (channel: ReturnType<typeof createChannel>) =>
   createClient(HealthDefinition, channel);
-
-async function freePort(): Promise<number> {
-  const listener = net.createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address() as AddressInfo;
-  await new Promise((resolve) => listener.close(resolve));
-  return port;
-}
 
 describe('a health check', () => {
   it('is SERVING of each service and of all, and NOT_FOUND of another', async () => {

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { connect as connectTcp, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AdminServiceDefinition, ExportRequest } from '@tally/stubs';
 import { createChannel, createClient } from 'nice-grpc';
 import { expect, it } from 'vitest';
 import { everyMethod } from './every-method.js';
 import { type CallLine, callLine, callLines } from './log-lines.js';
+import { freePort, isListening } from './ports.js';
 import { framed, openCall, openSession, roundTrip, uploadOf } from './raw-calls.js';
 import { type Connection, connect, eventually, withProcess } from './server.js';
 import { piecesOf } from './table-calls.js';
@@ -86,24 +86,6 @@ function expectShare(
 ): void {
   const together = stages.reduce((sum, stage) => sum + (stagesMs[stage] ?? 0), 0);
   expect(together, `${ms} ms, ${JSON.stringify(stagesMs)}`).toBeGreaterThan(least * ms);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function isListening(port: number): Promise<boolean> {
-  const socket = connectTcp(port, '127.0.0.1');
-  const isThere = await new Promise<boolean>((resolve) => {
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-  });
-  socket.destroy();
-  return isThere;
 }
 
 it('a call of any method that waits for the warm-up says so', async () => {
