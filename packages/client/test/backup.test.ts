@@ -1,69 +1,13 @@
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { launchServer } from '@tally/server/launch';
 import { AdminServiceDefinition, type BackedUpFile, type BackupResponse } from '@tally/stubs';
 import { createChannel, createClient } from 'nice-grpc';
 import { expect, onTestFinished, test } from 'vitest';
-import { connect } from '../dist/sdk/index.js';
 import { tally } from './run-tally.js';
+import { csv, serve } from './served-folder.js';
 import { temporaryFolder } from './temporary-folder.js';
-
-/** A server of a data folder and a client of it, which end with the test. */
-async function serve(dataDir: string) {
-  const server = await launchServer({ dataDir, args: ['--log-level', 'silent'] });
-  onTestFinished(() => server.stop().then(() => {}));
-  const client = await connect(`127.0.0.1:${server.port}`);
-  onTestFinished(() => client.close());
-  return { server, client, port: ['--port', String(server.port)] };
-}
-
-const csv = (amount: number) => Buffer.from(`amount\n${amount}\n`);
-
-test('a backup under load is of one moment, of the numbers and of every table', async () => {
-  const folder = await temporaryFolder({});
-  const { client } = await serve(path.join(folder, 'data'));
-  const { numbers, tables, admin } = client;
-  await tables.create('other');
-  let done = 0;
-  let isOver = false;
-  const writing = (async () => {
-    for (let i = 1; !isOver; i++) {
-      await numbers.set('begun', i);
-      await tables.upload(csv(i));
-      await tables.upload(csv(i), { table: 'other' });
-      await numbers.set('done', i);
-      done = i;
-    }
-  })();
-  const atLeast: number[] = [];
-  for (let i = 0; i < 3; i++) {
-    atLeast.push(done);
-    await admin.backup(path.join(folder, 'backups'));
-  }
-  isOver = true;
-  await writing;
-
-  const backups = (await readdir(path.join(folder, 'backups'))).filter((name) => name !== 'lock');
-  expect(backups).toHaveLength(3);
-  for (const [i, name] of backups.sort().entries()) {
-    const backup = path.join(folder, 'backups', name);
-    const verified = await tally(['verify', backup]);
-    expect(verified).toMatchObject({ code: 0, stderr: '' });
-    const dataDir = path.join(folder, `restored-${i}`);
-    expect(await tally(['restore', backup, dataDir])).toMatchObject({ code: 0, stderr: '' });
-    const restored = (await serve(dataDir)).client;
-    const begun = Number((await restored.numbers.get('begun')) ?? 0);
-    const doneThen = Number((await restored.numbers.get('done')) ?? 0);
-    const { chunks } = await restored.tables.describe();
-    const others = (await restored.tables.describe({ table: 'other' })).chunks;
-    expect(doneThen).toBeGreaterThanOrEqual(atLeast[i] as number);
-    const states = [begun, chunks, others, doneThen];
-    expect(states).toEqual([...states].sort((a, b) => b - a));
-    expect(begun - doneThen).toBeLessThanOrEqual(1);
-    await restored.tables.upload(csv(1));
-  }
-}, 60_000);
 
 test('a backup takes over what the newest one has, and lives on without it', async () => {
   const folder = await temporaryFolder({});
@@ -103,6 +47,69 @@ test('a backup takes over what the newest one has, and lives on without it', asy
   expect(await again.numbers.get('a')).toBe(5n);
   expect((await again.tables.aggregate(['amount'])).columns[0]).toMatchObject({ sum: 42n });
 }, 60_000);
+
+test('a table without a chunk is in a backup, and what is damaged in the newest one is sent again', async () => {
+  const folder = await temporaryFolder({});
+  const { client } = await serve(path.join(folder, 'data'));
+  await client.tables.create('empty');
+  await client.tables.upload(csv(41));
+  const backups = path.join(folder, 'backups');
+  const first = await client.admin.backup(backups);
+  const csvFolder = path.join(first.folder, 'tables/default/csv');
+  const [name = ''] = await readdir(csvFolder);
+  await writeFile(path.join(csvFolder, name), 'amount\n42\n');
+  const second = await client.admin.backup(backups);
+  expect(second.upon).toBe(first.folder);
+  expect((await tally(['verify', first.folder])).code).toBe(1);
+  expect((await tally(['verify', second.folder])).code).toBe(0);
+  const dataDir = path.join(folder, 'restored');
+  expect(await tally(['restore', backups, dataDir])).toMatchObject({ code: 0, stderr: '' });
+  const restored = (await serve(dataDir)).client;
+  expect((await restored.tables.describe({ table: 'empty' })).chunks).toBe(0);
+  expect((await restored.tables.describe()).chunks).toBe(1);
+}, 60_000);
+
+test('the newest backup is the one that was taken last, whatever it is called', async () => {
+  const folder = await temporaryFolder({});
+  const { client } = await serve(path.join(folder, 'data'));
+  const backups = path.join(folder, 'backups');
+  const old = await client.admin.backup(backups);
+  await rename(old.folder, path.join(backups, 'before-upgrade'));
+  await client.numbers.set('a', 1);
+  await client.admin.backup(backups);
+  const dataDir = path.join(folder, 'restored');
+  await tally(['restore', backups, dataDir]);
+  expect(await (await serve(dataDir)).client.numbers.get('a')).toBe(1n);
+}, 60_000);
+
+test('nothing but backups is in a folder of backups, and no server starts with one', async () => {
+  const folder = await temporaryFolder({});
+  const { client, port } = await serve(path.join(folder, 'data'));
+  const { folder: backup } = await client.admin.backup(path.join(folder, 'backups'));
+  for (const used of [backup, path.join(folder, 'data')]) {
+    const run = await tally(['backup', used, ...port]);
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).toContain('name a folder for backups only');
+  }
+  await expect(launchServer({ dataDir: backup })).rejects.toThrow(`${backup} is a backup`);
+  expect((await tally(['verify', backup])).code).toBe(0);
+  await writeFile(path.join(folder, 'file'), '');
+  expect(await tally(['restore', backup, path.join(folder, 'file')])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('is a file, and should be a folder'),
+  });
+}, 60_000);
+
+test('a folder that was open to others is closed to them before anything is restored', async () => {
+  const folder = await temporaryFolder({});
+  const { client } = await serve(path.join(folder, 'data'));
+  const { folder: backup } = await client.admin.backup(path.join(folder, 'backups'));
+  const dataDir = path.join(folder, 'restored');
+  await mkdir(dataDir);
+  await chmod(dataDir, 0o755);
+  expect(await tally(['restore', backup, dataDir])).toMatchObject({ code: 0, stderr: '' });
+  expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
+});
 
 test('a damaged backup is found out, and not started with', async () => {
   const folder = await temporaryFolder({});
@@ -216,13 +223,15 @@ test('a backup that was cut off is none, and the next one removes it', async () 
     onProgress: () => ended.abort(new Error('enough')),
   });
   await expect(cutOff).rejects.toThrow();
-  const [partial] = (await readdir(backups)).filter((name) => name !== 'lock');
-  expect(partial).toMatch(/\.partial$/);
+  const backupNames = async () => (await readdir(backups)).filter((name) => name !== 'lock');
+  expect(await backupNames()).toEqual([]);
+  // As a client that was killed leaves it.
+  const partial = path.join(backups, '2026-01-01T00-00-00Z.partial');
+  await mkdir(partial);
+  await writeFile(path.join(partial, 'manifest.jsonl'), '{}\n');
   expect((await tally(['restore', backups, path.join(folder, 'new')])).stderr).toContain(
     'is no complete backup',
   );
   const { folder: whole } = await client.admin.backup(backups);
-  expect((await readdir(backups)).filter((name) => name !== 'lock')).toEqual([
-    path.basename(whole),
-  ]);
+  expect(await backupNames()).toEqual([path.basename(whole)]);
 }, 60_000);

@@ -96,7 +96,11 @@ interface ReadConfigOptions {
  * `exitOverride` or `throws` is set: then it throws commander's CommanderError.
  */
 export function readConfig(argv: readonly string[], options: ReadConfigOptions = {}): Config {
-  const settings = readSettings(argv, options);
+  return configOf(readSettings(argv, options));
+}
+
+/** The configuration that settings make. */
+export function configOf(settings: readonly Setting[]): Config {
   return Object.fromEntries(settings.map(({ name, value }) => [name, value])) as unknown as Config;
 }
 
@@ -149,27 +153,39 @@ function follow(settings: Settings): void {
   set('admittedBytesMax', admitted, 'messageBytesMax');
 }
 
+/** The flag, or the variable that was given in its place, and its value. */
+function said(settings: Settings, name: keyof Config): string {
+  const { value, from } = settings.get(name) as Setting;
+  return `${from.startsWith('default') ? flagOf(name) : from} is ${value}`;
+}
+
 /** What does not go together; undefined if all does. */
 function faultOf(settings: Settings): string | undefined {
   const number = (name: keyof Limits) => numberIn(settings, name);
   if (number('conversionsMax') > number('tableThreads')) {
     return (
-      `--conversions-max is ${number('conversionsMax')}: at most ${number('tableThreads')} is ` +
-      'allowed, the threads of --table-threads that run conversions.'
+      `${said(settings, 'conversionsMax')}: at most ${number('tableThreads')} is allowed, the threads ` +
+      'of --table-threads that run conversions.'
     );
   }
   if (number('admittedBytesMax') < number('messageBytesMax')) {
     return (
-      `--admitted-bytes-max is ${number('admittedBytesMax')}: at least ` +
-      `${number('messageBytesMax')} is needed, the largest message of --message-bytes-max.`
+      `${said(settings, 'admittedBytesMax')}: at least ${number('messageBytesMax')} is needed, the ` +
+      'largest message of --message-bytes-max.'
     );
   }
   const isGiven = (name: keyof Texts) => settings.get(name)?.value !== undefined;
   if (isGiven('tlsCert') !== isGiven('tlsKey')) {
-    return '--tls-cert and --tls-key belong together: give both, or none.';
+    const [given, other] = isGiven('tlsCert')
+      ? (['tlsCert', 'tlsKey'] as const)
+      : (['tlsKey', 'tlsCert'] as const);
+    return `${said(settings, given)}: it needs ${flagOf(other)} beside it.`;
   }
   if (isGiven('tlsClientCa') && !isGiven('tlsCert')) {
-    return '--tls-client-ca needs --tls-cert and --tls-key: without TLS no client shows a certificate.';
+    return (
+      `${said(settings, 'tlsClientCa')}: it needs --tls-cert and --tls-key beside it, as without TLS no ` +
+      'client shows a certificate.'
+    );
   }
   const endpoint = settings.get('otlpEndpoint')?.value as Texts['otlpEndpoint'];
   const { username, password } = new URL(endpoint ?? 'http://none');

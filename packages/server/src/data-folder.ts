@@ -1,11 +1,14 @@
-import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
+import { chmod, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { manifestName } from './backup/backup-folder.js';
 import type { Config } from './config.js';
 import { checkFormat, formatFileName, restoreMarkName } from './data-folder-format.js';
 import { type DataFolderLock, lockDataFolder, lockFileName } from './data-folder-lock.js';
 import { logger } from './logger.js';
+import { makeFolders } from './make-folders.js';
 import { StartError } from './start-error.js';
 import { syncPath } from './sync-path.js';
+import { emptySpool, spoolFolder } from './tables/files.js';
 
 /** The folders that hold data: where one of them is, the folder is a data folder. */
 const dataNames = ['numbers', 'tables'];
@@ -21,7 +24,7 @@ const emptyNames = [
 
 /**
  * Makes the data folder if it is missing, and locks it for this process; its format is known then, and
- * nobody but its owner may enter it. Throws StartError.
+ * nobody but its owner may enter it. What a crash has left in its spool is removed. Throws StartError.
  */
 export async function openDataFolder({
   dataDir,
@@ -35,6 +38,7 @@ export async function openDataFolder({
   try {
     await checkFormat(dataDir, durability === 'fsync');
     await keepToOwner(dataDir);
+    await emptySpool(spoolFolder(dataDir));
     return lock;
   } catch (error) {
     await lock.release();
@@ -43,7 +47,7 @@ export async function openDataFolder({
 }
 
 /** Takes from everybody but the owner what rights they have to the folder. */
-async function keepToOwner(dataDir: string): Promise<void> {
+export async function keepToOwner(dataDir: string): Promise<void> {
   const { mode } = await stat(dataDir);
   if ((mode & 0o077) === 0) return;
   await chmod(dataDir, mode & 0o700).catch(({ code }: NodeJS.ErrnoException) => {
@@ -54,46 +58,15 @@ async function keepToOwner(dataDir: string): Promise<void> {
   });
 }
 
-/**
- * Makes a folder, and those above it, where they are missing; resolves to those that it made.
- *
- * Throws StartError if something else has the name of one. (Node's own `recursive` never ends
- * where the system says of a folder that is there that it is not, as in /proc.)
- */
-export async function makeFolders(folder: string): Promise<readonly string[]> {
-  if (await isFolder(folder)) return [];
-  const parent = path.dirname(folder);
-  const made = parent === folder ? [] : await makeFolders(parent);
-  try {
-    await mkdir(folder, { mode: 0o700 });
-  } catch (error) {
-    // Another process, which may be a server that starts too, was faster.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return made;
-  }
-  return [...made, folder];
-}
-
-/** Whether there is a folder of that name; false if there is nothing. Throws StartError. */
-async function isFolder(folder: string): Promise<boolean> {
-  try {
-    if ((await stat(folder)).isDirectory()) return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return false;
-    // The one above it says what is wrong.
-    if (code === 'ENOTDIR') return false;
-    throw error;
-  }
-  throw new StartError(
-    `${folder} is a file, and should be a folder of Tally's: move it away, or choose another ` +
-      'folder for the data with --data-dir. Nothing was changed.',
-  );
-}
-
-/** Throws StartError for a folder with things of others in it and no data of Tally's. */
+/** Throws StartError for a folder with things of others in it and no data of Tally's, and for a backup. */
 async function refuseForeignFolder(dataDir: string): Promise<void> {
   const names = await readdir(dataDir);
+  if (names.includes(manifestName)) {
+    throw new StartError(
+      `${dataDir} is a backup, which a server would change: restore it into another folder, with ` +
+        'tally restore. Nothing was changed.',
+    );
+  }
   if (names.some((name) => dataNames.includes(name))) return;
   // Hidden files are left in many folders by others than their owner.
   const foreign = names.filter((name) => !emptyNames.includes(name) && !name.startsWith('.'));

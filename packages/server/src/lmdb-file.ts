@@ -1,8 +1,8 @@
 import { constants, type FileHandle, open as openFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { open } from 'lmdb';
-import { makeFolders } from './data-folder.js';
 import { missingPage, noPage, pageFlags, pageHeaderBytes } from './lmdb-tree.js';
+import { makeFolders } from './make-folders.js';
 import { syncPath } from './sync-path.js';
 
 // The layout is that of lmdb 3.5.6's mdb.c (MDB_page_header, MDB_meta, MDB_db), on 64 bits.

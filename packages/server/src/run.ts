@@ -1,4 +1,12 @@
-import { type Config, readConfig, unknownVariables } from './config.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type Config,
+  configOf,
+  flagOf,
+  readSettings,
+  type Setting,
+  unknownVariables,
+} from './config.js';
 import { endLogger, logger, openLogger } from './logger.js';
 import { startServer } from './server.js';
 import { StartError } from './start-error.js';
@@ -11,12 +19,14 @@ import { StartError } from './start-error.js';
  * CommanderError, after its text is printed.
  */
 export async function runServer(argv: readonly string[], name: string): Promise<void> {
-  const config = readConfig(argv, { name, throws: true });
   goOnUnheard();
+  const settings = readSettings(argv, { name, throws: true });
+  const config = configOf(settings);
   await openLogger(config);
+  logger.info({ options: givenOf(settings) }, 'options, but for defaults');
   const ending = new AbortController();
   const starting = startServer(config, ending.signal);
-  endOnSignals(ending, starting);
+  endOnSignals(ending, starting, config);
   try {
     const { port, metricsPort, warmUpMs } = await starting;
     if (ending.signal.aborted) return;
@@ -49,15 +59,34 @@ function goOnUnheard(): void {
   }
 }
 
-function endOnSignals(ending: AbortController, starting: ReturnType<typeof startServer>): void {
+/** What was said, and by what: as `tally config` prints it, for where that cannot be run. */
+const givenOf = (settings: readonly Setting[]) =>
+  Object.fromEntries(
+    settings
+      .filter(({ from }) => from !== 'default')
+      .map(({ name, value, from }) => [flagOf(name), { value, from }]),
+  );
+
+/**
+ * How long the server may take to close what is open once its calls are over, or to come to an end of
+ * its start: what is left then is as after a kill, which loses nothing.
+ */
+const closeMsMax = 3000;
+
+function endOnSignals(
+  ending: AbortController,
+  starting: ReturnType<typeof startServer>,
+  { drainMs }: Config,
+): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, async () => {
       // Ctrl-C under npm comes twice, from the terminal and from npm: the first one counts.
       if (ending.signal.aborted) return;
-      ending.abort();
       console.log(`${signal}: finishing the calls in progress`);
-      const server = await starting;
-      await server.stop();
+      ending.abort();
+      const ended = starting.then((server) => server.stop());
+      // A start that fails ends the process itself.
+      await Promise.race([ended.catch(() => {}), delay(drainMs + closeMsMax)]);
       await endLogger();
       process.exit(0);
     });

@@ -8,7 +8,7 @@ import {
 import { createServer, type Server } from 'nice-grpc';
 import { createAccess } from './access/access.js';
 import { openEncryption } from './access/tls.js';
-import { adminService } from './backup/backup-call.js';
+import { administration } from './backup/backup-call.js';
 import type { Config, ServiceName } from './config.js';
 import { openDataFolder } from './data-folder.js';
 import type { DataFolderLock } from './data-folder-lock.js';
@@ -57,7 +57,8 @@ interface Part {
  *
  * The port is bound first, so that a second server on it fails before it touches the data; then the
  * data folder is locked, until all is closed. Calls that come meanwhile wait for the rest. When
- * `ending` is aborted, what is left of the warm-up is left out. Throws StartError.
+ * `ending` is aborted, the server stops as with `stop`, and what is left of the warm-up is left out.
+ * Throws StartError.
  */
 export async function startServer(
   config: Config,
@@ -130,11 +131,15 @@ export async function startServer(
   });
   // A failure ends the start below, whether or not a call waits for it.
   allWarm.catch(() => {});
-  rpc.add(decodingStrictly(AdminServiceDefinition), adminService(allWarm, config.dataDir));
+  const admin = administration(allWarm, config.dataDir);
+  rpc.add(decodingStrictly(AdminServiceDefinition), admin.service);
 
-  const stop = async () => {
+  const stopOnce = async () => {
     health.stop();
+    // What is about to listen could not be stopped.
+    await Promise.allSettled([bound]);
     await drain(rpc, admissions, connections, config.drainMs);
+    await admin.idle();
     await observation.closeMetrics();
     await closeAll(parts, folder);
     access.close();
@@ -142,6 +147,12 @@ export async function startServer(
     if (encrypted.status === 'fulfilled') encrypted.value.close();
     await observation.close();
   };
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= stopOnce();
+    return stopping;
+  };
+  ending.addEventListener('abort', () => void stop(), { once: true });
   try {
     const port = await bound;
     const { expiresAtSeconds } = await encryption;

@@ -187,7 +187,7 @@ it('a slow call says where its time went', async () => {
       upload: await slow('/Table/Upload', () => table.upload({ csvData })),
       sum: await slow('/Table/ColSum', () => table.colSum({ column: 'x', format: 'csv' })),
     };
-    expect(Object.keys(lines.set.stagesMs ?? {})).toEqual(['commit', 'receive']);
+    expect(Object.keys(lines.set.stagesMs ?? {})).toEqual(['receive', 'commit', 'send']);
     expect(Object.keys(lines.upload.stagesMs ?? {})).toEqual(
       expect.arrayContaining(['receive', 'spool', 'convert wait', 'convert', 'commit']),
     );
@@ -197,10 +197,8 @@ it('a slow call says where its time went', async () => {
     for (const { level, msg, ms, stagesMs = {} } of Object.values(lines)) {
       expect({ level, msg }).toEqual({ level: 'warn', msg: 'slow call' });
       const together = Object.values(stagesMs).reduce((sum, stageMs) => sum + stageMs, 0);
-      expect(together).toBeGreaterThan(0);
-      // Spooling goes on while a message comes, and threads' clocks are those of the system.
-      expect(together).toBeLessThan(2 * ms);
-      for (const stageMs of Object.values(stagesMs)) expect(stageMs).toBeLessThan(ms + 1);
+      // Each is rounded.
+      expect(Math.abs(together - ms)).toBeLessThan(0.02);
     }
   });
 });

@@ -9,8 +9,8 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import type { NumStoreClient } from '@tally/stubs';
-import { type ClientError, Status } from 'nice-grpc';
+import { AdminServiceDefinition, type BackupRequest, type NumStoreClient } from '@tally/stubs';
+import { type ClientError, createChannel, createClient, Status } from 'nice-grpc';
 import { describe, expect, test } from 'vitest';
 import { launchServer } from '../dist/launch.js';
 import { connect, endWith, withFolder, withProcess, withServer } from './server.js';
@@ -75,9 +75,41 @@ async function setUntilRefused(
   throw new Error('1000 numbers were taken without room for them');
 }
 
+/** Says nothing, and does not end. */
+async function* never(): AsyncGenerator<BackupRequest> {
+  await new Promise(() => {});
+}
+
 const full = 'the disk of the server is full; nothing was changed';
 const title = 'on a full disk';
 describe.skipIf(!canMount)(canMount ? title : `${title} (skipped: mounting is not allowed)`, () => {
+  test('a backup is refused, holds nothing up, and is taken once there is room', async () => {
+    await withSmallDisk(async ({ dataDir, fill, makeRoom }) => {
+      await withServer({ dataDir }, async ({ address }, { numbers, table, streamed }) => {
+        await numbers.setNum({ key: 'a', value: 1n });
+        await keep(table, 'x\n1\n');
+        const channel = createChannel(address);
+        const admin = createClient(AdminServiceDefinition, channel);
+        const first = async () => {
+          for await (const { summary } of admin.backup(never())) return summary;
+          return undefined;
+        };
+        fill();
+        await expect(first()).rejects.toMatchObject({
+          code: Status.RESOURCE_EXHAUSTED,
+          details: full,
+        });
+        makeRoom();
+        await streamed.createTable({ table: 'other' });
+        expect(await first()).toMatchObject({
+          numbers: 1n,
+          tables: [{ chunks: 1n }, { chunks: 0n }],
+        });
+        channel.close();
+      });
+    });
+  });
+
   test.each(['fsync', 'os', 'memory'])(
     'writes are refused and reads go on, until there is room again (--durability %s)',
     (durability) =>

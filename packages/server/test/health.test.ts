@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import type { ClientHttp2Session } from 'node:http2';
-import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { type ClientError, createChannel, createClient, Status } from 'nice-grpc';
 import { HealthDefinition } from 'nice-grpc-server-health';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../dist/config.js';
 import { startServer } from '../dist/server.js';
+import { freePort } from './ports.js';
 import { framed, openCall, openSession, roundTrip } from './raw-calls.js';
 import { connect, eventually, lessWork, withFolder, withServer } from './server.js';
 
@@ -35,14 +35,6 @@ async function withHealth<T>(
 
 const healthOf = (channel: ReturnType<typeof createChannel>) =>
   createClient(HealthDefinition, channel);
-
-async function freePort(): Promise<number> {
-  const listener = net.createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address() as AddressInfo;
-  await new Promise((resolve) => listener.close(resolve));
-  return port;
-}
 
 describe('a health check', () => {
   it('is SERVING of each service and of all, and NOT_FOUND of another', async () => {
@@ -80,11 +72,10 @@ describe('a health check', () => {
       const port = await freePort();
       const args = [
         ...['--port', String(port), '--data-dir', path.join(folder, 'data'), ...lessWork],
-        // More than are ever done: the test ends the warm-up.
-        ...['--warmup-calls', '100000'],
+        // Some seconds.
+        ...['--warmup-calls', '6000'],
       ];
-      const warmedUp = new AbortController();
-      const starting = startServer(readConfig(args, { exitOverride: true }), warmedUp.signal);
+      const starting = startServer(readConfig(args, { exitOverride: true }));
       await withHealth(`127.0.0.1:${port}`, async (health) => {
         const status = (service: string) =>
           health.check({ service }).then(
@@ -98,7 +89,6 @@ describe('a health check', () => {
         for await (const { status } of health.watch({ service: '' })) {
           seen.push(status);
           if (status === serving) break;
-          warmedUp.abort();
         }
         expect(seen).toEqual([notServing, serving]);
         for (const service of names) expect(await status(service), service).toBe(serving);

@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Metadata, Status } from 'nice-grpc';
 import { expect, it } from 'vitest';
+import { framed, openCall, openSession, roundTrip, uploadOf } from './raw-calls.js';
 import { withProcess, withServer } from './server.js';
 import { piecesOf } from './table-calls.js';
 import { type Span, withCollector } from './trace-collector.js';
@@ -8,6 +10,22 @@ const attribute = (span: Span | undefined, name: string) => {
   const value = span?.attributes.find(({ key }) => key === name)?.value;
   return value?.stringValue ?? value?.intValue;
 };
+
+const msOf = (span: Span | undefined) =>
+  Number(BigInt(span?.endTimeUnixNano ?? 0) - BigInt(span?.startTimeUnixNano ?? 0)) / 1e6;
+
+/** How much of a call's time one of these spans at least is of. */
+function coverage(call: Span, spans: readonly Span[]): number {
+  let [covered, until] = [0n, BigInt(call.startTimeUnixNano)];
+  const byStart = (a: Span, b: Span) =>
+    BigInt(a.startTimeUnixNano) < BigInt(b.startTimeUnixNano) ? -1 : 1;
+  for (const { startTimeUnixNano, endTimeUnixNano } of spans.toSorted(byStart)) {
+    const [start, end] = [BigInt(startTimeUnixNano), BigInt(endTimeUnixNano)];
+    if (end > until) covered += end - (start > until ? start : until);
+    if (end > until) until = end;
+  }
+  return Number(covered) / 1e6 / msOf(call);
+}
 
 const childrenOf = (spans: readonly Span[], parent: Span | undefined) =>
   spans.filter(({ parentSpanId }) => parentSpanId !== undefined && parentSpanId === parent?.spanId);
@@ -33,11 +51,14 @@ it('a call is a span with its stages below it, those of threads too', async () =
       'Table/ColSum',
       'tally.v1.TableService/Upload',
     ]);
-    expect(stagesOf('NumStore/SetNum').toSorted()).toEqual(['commit', 'receive']);
+    expect(stagesOf('NumStore/SetNum').toSorted()).toEqual(['commit', 'receive', 'send']);
     expect(stagesOf('NumStore/Fact').toSorted()).toEqual([
       'factorial',
+      'factorial result',
       'factorial wait',
+      'read',
       'receive',
+      'send',
     ]);
     const upload = ['receive', 'spool', 'convert wait', 'convert', 'commit'];
     expect(stagesOf('tally.v1.TableService/Upload')).toEqual(expect.arrayContaining(upload));
@@ -84,6 +105,108 @@ it('a client that traces gets the span below its own, and one that does not want
     expect(calls).toHaveLength(5);
     const below = calls.filter((span) => span.traceId === traceId);
     expect(below.map(({ parentSpanId }) => parentSpanId)).toEqual([parent]);
+  });
+});
+
+it('what a later version of W3C adds is no fault, and the state of a trace is passed on', async () => {
+  await withCollector(async ({ endpoint, spans }) => {
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    const id = `${traceId}-b7ad6b7169203331`;
+    const tracestate = 'rojo=00f067aa0ba902b7,congo=t61rcWkgMzE';
+    await withServer({ args: ['--otlp-endpoint', endpoint] }, async (_server, { numbers }) => {
+      const call = (traceparent: string) =>
+        numbers.setNum(
+          { key: 'a', value: 5n },
+          { metadata: Metadata({ traceparent, tracestate }) },
+        );
+      for (const known of [`00-${id}-01`, `01-${id}-01`, `cc-${id}-01-what-the-future-will-be`]) {
+        await call(known);
+      }
+      for (const wrong of [`ff-${id}-01`, `00-${id}-01-x`, `cc-${id}-01.x`, `cc-${id}-1`]) {
+        await call(wrong);
+      }
+    });
+    const calls = spans.filter(({ name }) => name === 'NumStore/SetNum');
+    expect(calls).toHaveLength(7);
+    const below = calls.filter((span) => span.traceId === traceId);
+    expect(below.map(({ traceState }) => traceState)).toEqual([tracestate, tracestate, tracestate]);
+    // One that is not understood has no state either.
+    const others = calls.filter((span) => span.traceId !== traceId);
+    for (const { traceState } of others) expect(traceState ?? '').toBe('');
+  });
+});
+
+it('spans are there for forms of CSV, aggregates and exports, and cover their calls', async () => {
+  await withCollector(async ({ endpoint, spans }) => {
+    const args = ['--otlp-endpoint', endpoint, '--durability', 'fsync'];
+    await withServer({ args }, async (_server, { streamed }) => {
+      const csvOptions = { delimiter: ';' };
+      async function* messages() {
+        yield { csvOptions, csvData: Buffer.from(`x;y\n${'1;2\n'.repeat(200_000)}`) };
+      }
+      await streamed.upload(messages());
+      for await (const _ of streamed.aggregate({ columns: ['x'] }));
+      for await (const _ of streamed.export({ columns: ['x'] }));
+    });
+    const expected = {
+      Upload: [
+        'receive',
+        'spool',
+        'normalise wait',
+        'normalise',
+        'convert',
+        'sync',
+        'commit',
+        'send',
+      ],
+      Aggregate: ['receive', 'catalog', 'aggregate wait', 'aggregate', 'send'],
+      Export: ['receive', 'catalog', 'room wait', 'export wait', 'export', 'send'],
+    };
+    for (const [method, stages] of Object.entries(expected)) {
+      const call = spans.find(({ name }) => name === `tally.v1.TableService/${method}`);
+      const children = childrenOf(spans, call);
+      expect(children.map(({ name }) => name)).toEqual(expect.arrayContaining(stages));
+      expect(coverage(call as Span, children), method).toBeGreaterThan(0.9);
+      for (const stage of children) {
+        const isOfThread = ['normalise', 'convert', 'sync', 'aggregate', 'export'];
+        const has = attribute(stage, 'thread.id') !== undefined;
+        expect(has, stage.name).toBe(isOfThread.includes(stage.name));
+      }
+    }
+  });
+});
+
+it('the wait of a message is a span where it was', async () => {
+  await withCollector(async ({ endpoint, spans }) => {
+    const bytes = 200_000;
+    const limits = ['--message-bytes-max', String(bytes), '--admitted-bytes-max', String(bytes)];
+    await withServer({ args: ['--otlp-endpoint', endpoint, ...limits] }, async (server) => {
+      const session = await openSession(server);
+      const message = framed(uploadOf(bytes));
+      const first = openCall(session, '/Table/Upload');
+      first.stream.write(message.subarray(0, 100_000));
+      await roundTrip(session);
+      const second = openCall(session, '/Table/Upload');
+      await roundTrip(session);
+      await delay(50);
+      second.stream.end(message);
+      await roundTrip(session);
+      await delay(200);
+      first.stream.end(message.subarray(100_000));
+      await Promise.all([first.ended, second.ended]);
+      session.destroy();
+    });
+    const waits = spans.filter(({ name }) => name === 'admission wait');
+    expect(waits).toHaveLength(1);
+    const [wait] = waits;
+    const call = spans.find(({ spanId }) => spanId === wait?.parentSpanId);
+    const receives = childrenOf(spans, call).filter(({ name }) => name === 'receive');
+    expect(receives).toHaveLength(2);
+    expect(msOf(wait)).toBeGreaterThan(150);
+    // Nothing of the message was there when the call began.
+    expect(msOf(receives[0])).toBeGreaterThan(40);
+    expect(receives[0]?.endTimeUnixNano).toBe(wait?.startTimeUnixNano);
+    expect(receives[1]?.startTimeUnixNano).toBe(wait?.endTimeUnixNano);
   });
 });
 

@@ -25,8 +25,7 @@ export function addRestore(program: Command): void {
 
 async function restore(from: string, dataDir: string, { json }: JsonOption): Promise<void> {
   // Loaded here only: the other commands start without a server's libraries.
-  const { BackupError, restoreBackup } = await import('@tally/server/backup');
-  const { DataFolderLockError } = await import('@tally/server/data-folder-lock');
+  const { BackupError, restoreBackup, StartError } = await import('@tally/server/backup');
   const bar = progressBar();
   const rate = megabytesPerSecond();
   try {
@@ -44,7 +43,8 @@ async function restore(from: string, dataDir: string, { json }: JsonOption): Pro
     );
   } catch (error) {
     bar.stop();
-    if (error instanceof BackupError || error instanceof DataFolderLockError) {
+    // A DataFolderLockError is one too.
+    if (error instanceof BackupError || error instanceof StartError) {
       throw new CommandError(error.message, exitCodes.wrongUsage, { cause: error });
     }
     if (!(error instanceof Error && 'code' in error)) throw error;

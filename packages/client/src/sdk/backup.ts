@@ -68,11 +68,25 @@ async function backup(
 ): Promise<Backup> {
   // Here, because few programs make backups.
   const format = await import('@tally/server/backup');
-  const { lockDataFolder } = await import('@tally/server/data-folder-lock');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const lock = await lockDataFolder(folder);
+  const { DataFolderLockError, lockDataFolder } = await import('@tally/server/data-folder-lock');
+  const { makeFolders } = format;
+  for (const made of await makeFolders(folder)) await sync(path.dirname(made));
+  const names = await readdir(folder);
+  for (const name of [format.manifestName, 'format.json']) {
+    if (!names.includes(name)) continue;
+    throw new format.BackupError(
+      `${folder} is itself a backup, or the data of a server: name a folder for backups only.`,
+    );
+  }
+  const lock = await lockDataFolder(folder).catch((error: unknown) => {
+    if (!(error instanceof DataFolderLockError)) throw error;
+    throw new format.BackupError(
+      `${folder} cannot be locked: another backup is being written to it, or its file system knows no ` +
+        'locks.',
+      { cause: error },
+    );
+  });
   try {
-    const names = await readdir(folder);
     for (const name of names) {
       // What was cut off before.
       if (isBackupName(name, format.partialEnding))
@@ -155,6 +169,27 @@ async function receive(
   const name = await freeName(folder, nameOf(taken));
   const partial = path.join(folder, name + format.partialEnding);
   await mkdir(partial, { mode: 0o700 });
+  try {
+    const result = await fill(format, call, partial, summary, upon, onProgress);
+    await rename(partial, path.join(folder, name));
+    await sync(folder);
+    return { folder: path.join(folder, name), taken, upon, ...result, ...contentOf(summary) };
+  } catch (error) {
+    // It may have filled the disk.
+    await rm(partial, { recursive: true, force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** Writes all that a backup has; resolves once it is on disk for good. */
+async function fill(
+  format: BackupFormat,
+  call: BackupCall,
+  partial: string,
+  summary: BackupSummary,
+  upon: string | undefined,
+  onProgress: (bytes: number, bytesMax: number) => void,
+): Promise<Pick<Backup, 'bytes' | 'bytesSent'>> {
   const writer = format.createFileWriter(partial);
   const manifest = format.createManifest();
   const manifestFile = await open(path.join(partial, format.manifestName), 'wx', 0o600);
@@ -165,7 +200,11 @@ async function receive(
     onProgress(bytes, Number(summary.bytes));
   };
   try {
-    await manifestFile.write(manifest.head(taken.toISOString()));
+    const tables = summary.tables.map(({ table }) => table);
+    if (!tables.every(format.isTableName)) throw malformed('it has a table of no name');
+    const taken = new Date(Number(summary.takenMs)).toISOString();
+    await manifestFile.write(manifest.head({ taken, tables }));
+    for (const table of tables) await writer.makeTable(table);
     for (let response = await call.next(); response !== undefined; response = await call.next()) {
       if (response.batch === undefined) throw malformed('it has sent what was not asked for');
       const { files } = response.batch;
@@ -175,7 +214,7 @@ async function receive(
           throw malformed(`it has named the file ${JSON.stringify(file.path)}`);
         }
         const size = Number(file.size);
-        if (await linkFrom(upon, file, writer)) count(size);
+        if (await linkFrom(format, upon, file, writer)) count(size);
         else wanted.push(place);
       }
       call.answer(wanted);
@@ -199,10 +238,7 @@ async function receive(
     await manifestFile.close();
   }
   await sync(partial);
-  await rename(partial, path.join(folder, name));
-  await sync(folder);
-  const result = { folder: path.join(folder, name), taken, bytes, bytesSent, upon };
-  return { ...result, ...contentOf(summary) };
+  return { bytes, bytesSent };
 }
 
 /** The bytes of one file; the ones that come belong to no other. */
@@ -215,16 +251,22 @@ async function* piecesOf(call: BackupCall, size: number): AsyncGenerator<Uint8Ar
   }
 }
 
-/** Takes a file over from an earlier backup, if that has it and the file system allows. */
+/**
+ * Takes a file over from an earlier backup, if that has it as the server has it, and the file system
+ * allows: a byte that has changed there is not handed on from backup to backup.
+ */
 async function linkFrom(
+  { readChecksum }: BackupFormat,
   upon: string | undefined,
-  { path: name, size, isImmutable }: BackedUpFile,
+  { path: name, size, crc32c, isImmutable }: BackedUpFile,
   writer: FileWriter,
 ): Promise<boolean> {
   if (upon === undefined || !isImmutable) return false;
   const from = path.join(upon, ...name.split('/'));
   const stats = await stat(from).catch(() => undefined);
   if (stats?.size !== Number(size)) return false;
+  const found = await readChecksum(from).catch(() => undefined);
+  if (found?.crc32c !== crc32c) return false;
   return link(from, await writer.makeFolderOf(name)).then(
     () => true,
     () => false,

@@ -5,9 +5,12 @@ import type {
   BackupResponse,
   DeepPartial,
 } from '@tally/stubs';
+import { Mutex } from 'async-mutex';
 import { type CallContext, Status } from 'nice-grpc';
 import { logger } from '../logger.js';
+import type { Observed } from '../observe/observe-calls.js';
 import { badRequest, failure } from '../rpc/rich-errors.js';
+import { whenOpened } from '../rpc/when-opened.js';
 import {
   piecesOf,
   type ServedData,
@@ -18,26 +21,34 @@ import {
 
 const filesPerBatch = 1000;
 
-/** What operators call; calls wait until `opening` has resolved. */
-export function adminService(
-  opening: Promise<ServedData>,
-  dataDir: string,
-): AdminServiceImplementation {
-  let isUnderWay = false;
+/** What operators call. */
+export interface Administration {
+  readonly service: AdminServiceImplementation<Observed>;
+  /** Resolves when no backup is being taken, and what the last one has made for itself is removed. */
+  idle(): Promise<void>;
+}
+
+/** Calls wait until `opening` has resolved. */
+export function administration(opening: Promise<ServedData>, dataDir: string): Administration {
+  const open = whenOpened(opening);
+  const turn = new Mutex();
   return {
-    async *backup(requests, context) {
-      const data = await opening;
-      if (isUnderWay) {
-        const sentence = 'another backup is being taken: there is one at a time';
-        throw failure(Status.ABORTED, sentence, { reason: 'BACKUP_UNDER_WAY' });
-      }
-      isUnderWay = true;
-      try {
-        yield* send(data, dataDir, requests, context);
-      } finally {
-        isUnderWay = false;
-      }
+    service: {
+      async *backup(requests, context) {
+        const data = await open(context.stages);
+        if (turn.isLocked()) {
+          const sentence = 'another backup is being taken: there is one at a time';
+          throw failure(Status.ABORTED, sentence, { reason: 'BACKUP_UNDER_WAY' });
+        }
+        const end = await turn.acquire();
+        try {
+          yield* send(data, dataDir, requests, context);
+        } finally {
+          end();
+        }
+      },
     },
+    idle: () => turn.waitForUnlock(),
   };
 }
 
@@ -45,14 +56,16 @@ async function* send(
   data: ServedData,
   dataDir: string,
   requests: AsyncIterable<BackupRequest>,
-  { signal }: CallContext,
+  { signal, stages }: CallContext & Observed,
 ): AsyncGenerator<DeepPartial<BackupResponse>> {
+  stages.enter('snapshot');
   const snapshot = await takeSnapshot(data, dataDir, signal).catch((error) => {
     if (!(error instanceof SnapshotError)) throw error;
     throw failure(Status.FAILED_PRECONDITION, error.message, { reason: 'TABLE_DAMAGED' });
   });
   try {
     yield { summary: snapshot.summary };
+    stages.enter('read');
     const answers = requests[Symbol.asyncIterator]();
     for await (const files of snapshot.batches(filesPerBatch)) {
       yield { batch: { files } };

@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { crc32c } from '@node-rs/crc32';
+import { isTableName } from '../tables/files.js';
 
 /** The file that lists what a backup has, a JSON object a line: a head, a line for each file, an end. */
 export const manifestName = 'manifest.jsonl';
@@ -29,6 +30,8 @@ export interface ManifestHead {
   readonly backup: 1;
   /** The moment that the data is of, ISO 8601 in UTC. */
   readonly taken: string;
+  /** The names of all tables: one without a chunk has no file. */
+  readonly tables: readonly string[];
 }
 
 /** The last line: how much there is, and CRC32C of the lines before. */
@@ -49,7 +52,8 @@ export function createManifest() {
     return text;
   };
   return {
-    head: (taken: string): string => line({ backup: 1, taken } satisfies ManifestHead),
+    head: (head: Omit<ManifestHead, 'backup'>): string =>
+      line({ backup: 1, ...head } satisfies ManifestHead),
     file({ path, size, crc32c }: ManifestFile): string {
       files++;
       bytes += size;
@@ -74,7 +78,7 @@ export async function readManifest(backup: string) {
     if (head === undefined) head = value as ManifestHead;
     else if (!('path' in value)) end = value as ManifestEnd;
   }
-  if (head?.backup !== 1) {
+  if (!isHead(head)) {
     throw new BackupError(`${file} is not a manifest that this version of Tally knows.`);
   }
   if (end === undefined || end.crc32c !== checksumBefore) {
@@ -87,6 +91,15 @@ export async function readManifest(backup: string) {
     }
   }
   return { head, end, files };
+}
+
+function isHead(head: ManifestHead | undefined): head is ManifestHead {
+  return (
+    head?.backup === 1 &&
+    !Number.isNaN(Date.parse(head.taken)) &&
+    Array.isArray(head.tables) &&
+    head.tables.every((name) => typeof name === 'string' && isTableName(name))
+  );
 }
 
 async function* linesOf(file: string): AsyncGenerator<string> {
@@ -133,9 +146,30 @@ export async function backupsIn(folder: string): Promise<string[]> {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
-  const found: string[] = [];
-  for (const name of names.sort()) if (await isBackup(path.join(folder, name))) found.push(name);
-  return found;
+  const found: { readonly name: string; readonly taken: string }[] = [];
+  for (const name of names) {
+    const taken = await takenOf(path.join(folder, name));
+    if (taken !== undefined) found.push({ name, taken });
+  }
+  // By what they say, as they may have been called otherwise.
+  const order = (a: string, b: string) => Number(a > b) - Number(a < b);
+  found.sort((a, b) => order(a.taken, b.taken) || order(a.name, b.name));
+  return found.map(({ name }) => name);
+}
+
+/** When a backup was taken, ISO 8601 in UTC; undefined if it is none, or its manifest begins with no head. */
+async function takenOf(backup: string): Promise<string | undefined> {
+  if (!(await isBackup(backup))) return undefined;
+  const file = path.join(backup, manifestName);
+  for await (const line of linesOf(file)) {
+    try {
+      const head = JSON.parse(line);
+      return isHead(head) ? head.taken : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+  return undefined;
 }
 
 /** The backup that a path names: itself, or the newest one in it. Throws BackupError. */

@@ -1,4 +1,8 @@
 /** What backups are on disk: for those who make them, restore them and check them. */
+
+export { makeFolders } from '../make-folders.js';
+export { StartError } from '../start-error.js';
+export { isTableName } from '../tables/files.js';
 export {
   BackupError,
   backupAt,
@@ -18,3 +22,4 @@ export {
   type RestoreOptions,
   restoreBackup,
 } from './restore.js';
+export { readChecksum } from './snapshot.js';

@@ -2,9 +2,10 @@ import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import { Semaphore } from 'async-mutex';
-import { makeFolders } from '../data-folder.js';
+import { keepToOwner } from '../data-folder.js';
 import { restoreMarkName } from '../data-folder-format.js';
 import { lockDataFolder, lockFileName } from '../data-folder-lock.js';
+import { makeFolders } from '../make-folders.js';
 import { syncPath } from '../sync-path.js';
 import { BackupError, backupAt, type ManifestFile, readManifest } from './backup-folder.js';
 import { piecesOf } from './snapshot.js';
@@ -42,10 +43,12 @@ export async function restoreBackup(
   await refuseFilled(dataDir);
   const lock = await lockDataFolder(dataDir);
   try {
+    await keepToOwner(dataDir);
     const mark = path.join(dataDir, restoreMarkName);
     await (await open(mark, 'wx')).close();
     await syncPath(dataDir);
     const writer = createFileWriter(dataDir);
+    for (const table of head.tables) await writer.makeTable(table);
     let bytes = 0;
     for await (const file of files()) {
       await writer.write(file, piecesOf(path.join(backup, file.path)), (more) => {
@@ -83,8 +86,10 @@ export interface FileWriter {
     pieces: AsyncIterable<Uint8Array>,
     onBytes: (more: number) => void,
   ): Promise<void>;
-  /** Makes the folder that is to hold a file. */
+  /** Makes the folder that is to hold a file; resolves to the file's path. */
   makeFolderOf(name: string): Promise<string>;
+  /** Makes the folders of a table, which may have no file. */
+  makeTable(table: string): Promise<void>;
   /** Resolves once all files, and their names, are on the disk for good. */
   finish(): Promise<void>;
 }
@@ -107,6 +112,11 @@ export function createFileWriter(root: string): FileWriter {
 
   return {
     makeFolderOf,
+    async makeTable(table) {
+      for (const folder of ['csv', 'delta/parquet', 'delta/_delta_log']) {
+        await makeFolderOf(`tables/${table}/${folder}/any`);
+      }
+    },
     async write(expected, pieces, onBytes) {
       const handle = await open(await makeFolderOf(expected.path), 'wx', 0o600);
       let isHandedOn = false;

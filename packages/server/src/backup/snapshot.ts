@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { copyFile, link, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
 import { crc32c } from '@node-rs/crc32';
 import type { BackedUpFile, BackupSummary } from '@tally/stubs';
-import { makeFolders } from '../data-folder.js';
 import { formatFileName } from '../data-folder-format.js';
 import { lmdbDataFile } from '../lmdb-file.js';
+import { makeFolders } from '../make-folders.js';
 import type { NumberStore } from '../numbers/store.js';
 import type { FrozenTable } from '../tables/catalog.js';
 import { versionIn } from '../tables/checkpoint-list.js';
@@ -50,14 +50,15 @@ export async function takeSnapshot(
   const folder = path.join(spoolFolder(dataDir), `backup-${randomUUID()}`);
   const root = path.join(folder, 'data');
   const release = () => rm(folder, { recursive: true, force: true });
+  let list: FileList | undefined;
   try {
     await makeFolders(root);
-    const list = createFileList(path.join(folder, 'files'), root);
+    list = await createFileList(path.join(folder, 'files'), root);
     await copyFile(path.join(dataDir, formatFileName), path.join(root, formatFileName));
     await list.addRead(formatFileName);
-    const withAll = data.tables?.withAll ?? (<T>(work: (tables: Table[]) => T) => work([]));
-    const taken = await withAll((tables) => takeAll(data.numbers, tables, root, list, signal));
+    const taken = await takeAll(data, root, list, signal);
     const { files, bytes } = await list.end();
+    await list.close();
     const summary = { ...taken, files: BigInt(files), bytes: BigInt(bytes) };
     return {
       summary,
@@ -66,6 +67,7 @@ export async function takeSnapshot(
       release,
     };
   } catch (error) {
+    await list?.close();
     await release();
     throw error;
   }
@@ -74,23 +76,57 @@ export async function takeSnapshot(
 const inRoot = (root: string, name: string) => path.join(root, ...name.split('/'));
 
 async function takeAll(
-  numbers: NumberStore | undefined,
-  tables: readonly Table[],
+  { numbers, tables }: ServedData,
   root: string,
   list: FileList,
   signal: AbortSignal,
 ): Promise<Pick<BackupSummary, 'takenMs' | 'tables' | 'numbers'>> {
+  const keep = (moment: Moment) => keepAll(moment, root, list, signal);
+  if (tables === undefined) return keep(await takeMoment([], numbers, root));
+  return tables.withAll((all) => takeMoment(all, numbers, root), keep);
+}
+
+/** What a backup has, from the moment on that it is of. */
+interface Moment {
+  readonly frozen: readonly Frozen[];
+  readonly takenMs: bigint;
+  /** The numbers, which are still being copied. */
+  readonly copy: Awaited<ReturnType<NumberStore['copyTo']>> | undefined;
+}
+
+interface Frozen {
+  readonly table: Table;
+  readonly at: FrozenTable;
+}
+
+/** While no commit of a table passes, LMDB opens its snapshot of the numbers. */
+async function takeMoment(
+  tables: readonly Table[],
+  numbers: NumberStore | undefined,
+  root: string,
+): Promise<Moment> {
   const frozen = await freezeAll(tables);
   try {
     const copying = numbers?.copyTo(path.join(root, 'numbers'));
     const takenMs = BigInt(Date.now());
-    const copy = await copying?.finally(() => {
-      for (const table of frozen) table.resume();
-    });
-    if (copy === undefined) for (const table of frozen) table.resume();
-    for (const [i, table] of tables.entries()) {
-      await keepTable(table, frozen[i] as FrozenTable, root, list, signal);
-    }
+    return { frozen, takenMs, copy: await copying };
+  } catch (error) {
+    for (const { at } of frozen) at.release();
+    throw error;
+  } finally {
+    for (const { at } of frozen) at.resume();
+  }
+}
+
+/** Links or copies all that there was at the moment. */
+async function keepAll(
+  { frozen, takenMs, copy }: Moment,
+  root: string,
+  list: FileList,
+  signal: AbortSignal,
+): Promise<Pick<BackupSummary, 'takenMs' | 'tables' | 'numbers'>> {
+  try {
+    for (const each of frozen) await keepTable(each, root, list, signal);
     const totals = await copy?.made;
     if (totals !== undefined) {
       await rm(path.join(root, 'numbers', 'lock.mdb'), { force: true });
@@ -98,23 +134,25 @@ async function takeAll(
     }
     return {
       takenMs,
-      tables: tables.map(({ name }, i) => backedUp(name, (frozen[i] as FrozenTable).state)),
+      tables: frozen.map(({ table, at }) => backedUp(table.name, at.state)),
       numbers: totals && BigInt(totals.count),
     };
   } finally {
-    for (const table of frozen) table.release();
+    for (const { at } of frozen) at.release();
   }
 }
 
 /** Lets no commit of any table pass. Throws SnapshotError if a table cannot be read. */
-async function freezeAll(tables: readonly Table[]): Promise<FrozenTable[]> {
-  const tried = await Promise.allSettled(tables.map(({ ingest }) => ingest.catalog.freeze()));
+async function freezeAll(tables: readonly Table[]): Promise<Frozen[]> {
+  const tried = await Promise.allSettled(
+    tables.map(async (table) => ({ table, at: await table.ingest.catalog.freeze() })),
+  );
   const frozen = tried.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const failed = tried.findIndex((one) => one.status === 'rejected');
   if (failed === -1) return frozen;
-  for (const table of frozen) {
-    table.resume();
-    table.release();
+  for (const { at } of frozen) {
+    at.resume();
+    at.release();
   }
   const { reason } = tried[failed] as PromiseRejectedResult;
   throw new SnapshotError(
@@ -140,16 +178,16 @@ const chunksAtOnce = 32;
 
 /** Links the files that a version of a table consists of. */
 async function keepTable(
-  { name, ingest: { folders } }: Table,
-  table: FrozenTable,
+  { table: { name, ingest }, at: table }: Frozen,
   root: string,
   list: FileList,
   signal: AbortSignal,
 ): Promise<void> {
+  const { folders } = ingest;
   const top = `tables/${name}`;
-  const at = (...names: string[]) => inRoot(root, [top, ...names].join('/'));
-  for (const names of [['csv'], ['delta', 'parquet']]) await makeFolders(at(...names));
-  const logNames = await keepLog(folders.log, at('delta', '_delta_log'), table.state.nextVersion);
+  const to = (...names: string[]) => inRoot(root, [top, ...names].join('/'));
+  for (const names of [['csv'], ['delta', 'parquet']]) await makeFolders(to(...names));
+  const logNames = await keepLog(folders.log, to('delta', '_delta_log'), table.state.nextVersion);
   for (const file of logNames) await list.addRead(`${top}/delta/_delta_log/${file}`);
   const { chunks } = table.state;
   for (let first = 1; first <= chunks; first += chunksAtOnce) {
@@ -255,25 +293,29 @@ async function keepLast(log: string, to: string, nextVersion: number): Promise<s
   }
 }
 
-type FileList = ReturnType<typeof createFileList>;
+type FileList = Awaited<ReturnType<typeof createFileList>>;
+
+/** Characters of a list that are written at a time. */
+const listCharsTogether = 64 * 1024;
 
 /** A list of files below `root`, kept in a file, as there may be millions. */
-function createFileList(listFile: string, root: string) {
-  const lines = createWriteStream(listFile);
+async function createFileList(listFile: string, root: string) {
+  const handle = await open(listFile, 'wx', 0o600);
   let files = 0;
   let bytes = 0;
-  // Asked for again when the list ends.
-  lines.on('error', () => {});
+  let lines = '';
 
   async function write(file: BackedUpFile): Promise<void> {
     files++;
     bytes += Number(file.size);
-    const line = `${JSON.stringify({ ...file, size: Number(file.size) })}\n`;
-    if (lines.write(line)) return;
-    await new Promise<void>((resolve) => {
-      lines.once('drain', resolve);
-      lines.once('close', resolve);
-    });
+    lines += `${JSON.stringify({ ...file, size: Number(file.size) })}\n`;
+    if (lines.length >= listCharsTogether) await flush();
+  }
+
+  async function flush(): Promise<void> {
+    const text = lines;
+    lines = '';
+    await handle.writeFile(text);
   }
 
   /** Adds a file that may be another one in another backup. */
@@ -288,14 +330,13 @@ function createFileList(listFile: string, root: string) {
       const checksum = crc32c ?? (await readChecksum(inRoot(root, name))).crc32c;
       await write({ path: name, size: BigInt(size), crc32c: checksum, isImmutable: true });
     },
+    /** Writes the rest; resolves to how many files there are, and their bytes. */
     async end(): Promise<{ files: number; bytes: number }> {
-      await new Promise<void>((resolve, reject) => {
-        if (lines.errored !== null) return reject(lines.errored);
-        lines.on('error', reject);
-        lines.end(resolve);
-      });
+      await flush();
       return { files, bytes };
     },
+    /** Nothing is added any more. */
+    close: () => handle.close(),
     async *batches(filesMax: number): AsyncGenerator<BackedUpFile[]> {
       let batch: BackedUpFile[] = [];
       const input = createReadStream(listFile);
@@ -336,7 +377,8 @@ export async function* piecesOf(file: string): AsyncGenerator<Buffer> {
   }
 }
 
-async function readChecksum(file: string): Promise<{ size: number; crc32c: number }> {
+/** The size of a file, and the CRC32C of its bytes. */
+export async function readChecksum(file: string): Promise<{ size: number; crc32c: number }> {
   let size = 0;
   let checksum = 0;
   for await (const piece of piecesOf(file)) {

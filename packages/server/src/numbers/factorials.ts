@@ -2,7 +2,7 @@ import { createHistogram } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { Mutex } from 'async-mutex';
 import { Piscina } from 'piscina';
-import { addTask, noStages, type Stages } from '../observe/call-record.js';
+import { noStages, type Stages } from '../observe/call-record.js';
 import type { PoolStats } from '../observe/pool-stats.js';
 import { createTaskClock, readTaskClock, type TaskClock } from '../task-time.js';
 import { threadHeap } from '../thread-heap.js';
@@ -145,15 +145,16 @@ export function createFactorials(threads: number): Factorials {
 
   return {
     async compute(n, stages = noStages) {
-      const startMs = performance.now();
       const found = await mutex.runExclusive(() => lookUp(n));
       if ('bytes' in found) {
         hits++;
         return { bytes: found.bytes, hit: true };
       }
-      const bytes = await found.computing.bytes;
-      const time = readTaskClock(found.computing.clock);
-      if (time !== undefined) addTask(stages, 'factorial', startMs, time);
+      const { computing } = found;
+      stages.enterWork('factorial', computing.clock);
+      const bytes = await computing.bytes;
+      const time = readTaskClock(computing.clock);
+      if (time !== undefined) stages.addWork('factorial', time);
       misses++;
       return { bytes, hit: false };
     },

@@ -14,6 +14,7 @@ import { idempotencyKeyIn, idempotencyKeyOf, markReplay } from '../rpc/idempoten
 import { type PagedList, pageStart, pageToken } from '../rpc/pages.js';
 import { badRequest, failure } from '../rpc/rich-errors.js';
 import { type ShortCall, throwIfOver } from '../rpc/short-calls.js';
+import { whenOpened } from '../rpc/when-opened.js';
 import { cacheEntriesMax } from './factorials.js';
 import type { Done, Operation } from './operations.js';
 import { checkKey, noSuchNumber, quoted, refusalError } from './refusals.js';
@@ -40,10 +41,13 @@ interface Keyed {
 /** tally.v1's NumberService: short methods; calls wait until `opening` has resolved. */
 export function numberService(opening: Promise<Numbers>, config: Config) {
   const { keyBytesMax, keysMax } = config;
+  const open = whenOpened(opening);
 
-  async function whenOpen(call: ShortCall): Promise<Numbers> {
-    const numbers = await opening;
+  /** The numbers once they are open, from when on the call is at `stage`. */
+  async function whenOpen(call: ShortCall, stage: string): Promise<Numbers> {
+    const numbers = await open(call.stages);
     throwIfOver(call);
+    call.stages.enter(stage);
     return numbers;
   }
 
@@ -54,11 +58,9 @@ export function numberService(opening: Promise<Numbers>, config: Config) {
     call: ShortCall,
   ): Promise<Done> {
     const idempotencyKey = idempotencyKeyIn(request.idempotencyKey, idempotencyKeyOf(call));
-    const { store } = await whenOpen(call);
+    const { store } = await whenOpen(call, 'commit');
     const asked = { call: name, operations, idempotencyKey };
-    const startMs = performance.now();
     const { outcome, isReplay } = await store.change(asked);
-    call.stages.ended('commit', startMs);
     if (isReplay) markReplay(call);
     if ('refusal' in outcome) throw refusalError(outcome, asked, keysMax);
     return outcome;
@@ -75,7 +77,7 @@ export function numberService(opening: Promise<Numbers>, config: Config) {
   return {
     async getNumber({ key }: GetNumberRequest, call: ShortCall) {
       checkKey(key, keyBytesMax);
-      const { store } = await whenOpen(call);
+      const { store } = await whenOpen(call, 'read');
       const value = store.get(key);
       if (value === undefined) throw noSuchNumber(key);
       return { value };
@@ -100,7 +102,7 @@ export function numberService(opening: Promise<Numbers>, config: Config) {
       const { prefix } = request;
       const list = numberList(prefix);
       const { size: entriesMax, after } = pageStart(list, request);
-      const { store } = await whenOpen(call);
+      const { store } = await whenOpen(call, 'read');
       const room = { entriesMax, keyBytesMax: pageKeyBytesMax };
       const { entries, hasMore } = store.list(prefix, after, room);
       const last = entries.at(-1);
@@ -125,7 +127,7 @@ export function numberService(opening: Promise<Numbers>, config: Config) {
 
     async computeFactorial(request: ComputeFactorialRequest, call: ShortCall) {
       const { n: given, key } = checkedFactorial(request, config);
-      const { store, factorials } = await whenOpen(call);
+      const { store, factorials } = await whenOpen(call, 'read');
       const n = given ?? store.get(key);
       if (n === undefined) throw noSuchNumber(key);
       checkFactorial(n, given === undefined ? quoted(key) : 'n', config.factorialMax);
@@ -134,7 +136,7 @@ export function numberService(opening: Promise<Numbers>, config: Config) {
     },
 
     async getNumberStats(_request: object, call: ShortCall) {
-      const { store, factorials } = await whenOpen(call);
+      const { store, factorials } = await whenOpen(call, 'read');
       const { total, count } = store.totals();
       const { hits, misses, entries, bytes, latency } = factorials.stats();
       return {

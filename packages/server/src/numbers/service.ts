@@ -2,6 +2,7 @@ import type { FactRequest, FactResponse, SetNumRequest, SetNumResponse } from '@
 import type { Config } from '../config.js';
 import { idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
 import { type ShortMethod, throwIfOver } from '../rpc/short-calls.js';
+import { whenOpened } from '../rpc/when-opened.js';
 import { fromBigEndian } from './factorial.js';
 import { createFactorials, type Factorials } from './factorials.js';
 import { checkKey, noSuchNumberSentence, quoted, refusalError } from './refusals.js';
@@ -38,20 +39,20 @@ export interface NumStore {
 
 /** The existing clients' NumStore; calls wait until `opening` has resolved. */
 export function numStoreService(opening: Promise<Numbers>, config: Config): NumStore {
+  const open = whenOpened(opening);
   return {
     async setNum({ key, value }, call) {
       checkKey(key, config.keyBytesMax);
       const idempotencyKey = idempotencyKeyOf(call);
-      const { store } = await opening;
+      const { store } = await open(call.stages);
       throwIfOver(call);
       const change: Change = {
         call: 'set',
         operations: [{ kind: 'set', key, value }],
         idempotencyKey,
       };
-      const startMs = performance.now();
+      call.stages.enter('commit');
       const { outcome, isReplay } = await store.change(change);
-      call.stages.ended('commit', startMs);
       if (isReplay) markReplay(call);
       if ('refusal' in outcome) throw refusalError(outcome, change, config.keysMax, 'SetNum');
       return { total: outcome.total };
@@ -59,8 +60,9 @@ export function numStoreService(opening: Promise<Numbers>, config: Config): NumS
 
     async fact({ key }, call) {
       checkKey(key, config.keyBytesMax);
-      const { store, factorials } = await opening;
+      const { store, factorials } = await open(call.stages);
       throwIfOver(call);
+      call.stages.enter('read');
       const n = store.get(key);
       if (n === undefined) return { error: noSuchNumberSentence(key) };
       const fault = factorialFault(key, n, config.factorialMax);

@@ -66,6 +66,7 @@ export function createObservation(config: Config): Observation {
         () => [...syncTimes].map(([what, seconds]) => [{ what }, seconds] as const),
       );
       addMetrics(sink);
+      tracing.addMetrics(sink);
       stopProcessMetrics = addProcess(sink, version);
       server = await serveMetrics(registry, metricsHost, metricsPort);
     },

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { type ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 import type { CallContext, ServerMiddlewareCall } from 'nice-grpc';
 import { type GrpcCall, internalsOf } from '../rpc/grpc-call.js';
-import { CallRecord, noStages, type Stages } from './call-record.js';
+import { CallRecord, noStages, receiving, type Stages, sending } from './call-record.js';
 
 /** Told of each call when it is over. */
 export type CallObserver = (record: CallRecord) => void;
@@ -58,12 +58,15 @@ export function observeCalls(
   // Of the call that came last: interceptors run while its stream is told of.
   let intercepted: ServerHttp2Stream | undefined;
 
-  const interceptor: ServerInterceptor = ({ path }, innerCall) => {
+  const interceptor: ServerInterceptor = ({ path, responseStream }, innerCall) => {
     const call = internalsOf(innerCall);
     intercepted = call.stream;
     const id = nextId();
     const parent = call.metadata.get('traceparent')[0]?.toString();
-    const record = new CallRecord(id, path, peerOf(call), parent, isTraced(parent));
+    const traced = isTraced(parent);
+    // Several headers are one list.
+    const state = traced ? call.metadata.get('tracestate').join(',') : undefined;
+    const record = new CallRecord(id, path, peerOf(call), parent, state, traced);
     inProgress.set(id, record);
     call.record = record;
     const sendStatus = call.sendStatus.bind(call);
@@ -71,6 +74,7 @@ export function observeCalls(
       if (record.code === undefined && !call.cancelled && !call.stream.destroyed) {
         record.code = sent.code ?? status.UNKNOWN;
         if (record.code !== status.OK) record.details = sent.details ?? '';
+        record.enter(sending);
       }
       sendStatus(sent);
     };
@@ -81,6 +85,8 @@ export function observeCalls(
         record.isRefused = true;
         record.details = refusal;
       }
+      // Of a stream others may be made while one is sent: withStages says when.
+      if (!responseStream) record.enter(sending);
       const bytes = serializeMessage(message);
       record.responseBytes += bytes.length;
       return bytes;
@@ -88,8 +94,8 @@ export function observeCalls(
     // It comes once: `once` would cost a wrapper.
     call.stream.on('close', () => {
       inProgress.delete(id);
-      record.endMs = performance.now();
-      noteRequest(record, call);
+      record.end();
+      record.requestBytes = call.decoder.totalBytes ?? 0;
       observer(record);
     });
     // The call as it is: another one wrapped around it costs time too.
@@ -101,14 +107,21 @@ export function observeCalls(
     intercepted = undefined;
     if (isIntercepted) return;
     const path = String(headers[':path']).slice(0, unknownPathMax);
-    const record = new CallRecord(nextId(), path, peerOfSocket(stream), undefined, false);
+    const record = new CallRecord(
+      nextId(),
+      path,
+      peerOfSocket(stream),
+      undefined,
+      undefined,
+      false,
+    );
     record.isUnknown = true;
     record.code = status.UNIMPLEMENTED;
     record.details = isGrpc(headers)
       ? 'there is no such method'
       : 'the content type is not application/grpc';
     stream.on('close', () => {
-      record.endMs = performance.now();
+      record.end();
       observer(record);
     });
   }
@@ -133,23 +146,49 @@ function refusalOf(message: unknown): string | undefined {
   return typeof error === 'string' && error !== '' ? error : undefined;
 }
 
-function noteRequest(record: CallRecord, { decoder }: GrpcCall): void {
-  const { totalBytes = 0, waitedMs = 0, lastByteMs = record.startMs } = decoder;
-  record.requestBytes = totalBytes;
-  const { startMs } = record;
-  if (waitedMs > 0) {
-    record.add({ stage: 'admission wait', startMs, endMs: startMs + waitedMs, thread: undefined });
-  }
-  record.add({ stage: 'receive', startMs, endMs: lastByteMs, thread: undefined });
-}
-
-/** Gives nice-grpc's handlers the record of their call. */
+/**
+ * Gives nice-grpc's handlers the record of their call; notes when one waits for the next message of its
+ * client, and when for its client to take one.
+ */
 export const stagesMiddleware = (calls: ObservedCalls | undefined) =>
   async function* withStages<Request, Response>(
     call: ServerMiddlewareCall<Request, Response, Observed>,
     context: CallContext,
   ) {
     const id = context.metadata.get(idName);
-    const stages = (id !== undefined && calls?.inProgress.get(id)) || noStages;
-    return yield* call.next(call.request, { ...context, stages });
+    const record = id === undefined ? undefined : calls?.inProgress.get(id);
+    const observed = { ...context, stages: record ?? noStages };
+    if (record === undefined) return yield* call.next(call.request, observed);
+    const answer = call.requestStream
+      ? call.next(receivedIn(record, call.request), observed)
+      : call.next(call.request, observed);
+    if (!call.responseStream) return yield* answer;
+    for await (const message of answer) {
+      const before = record.stage;
+      record.enter(sending);
+      yield message;
+      record.enter(before);
+    }
   };
+
+/** The same messages; while the next one is waited for, the call receives. */
+function receivedIn<Message>(
+  record: CallRecord,
+  messages: AsyncIterable<Message>,
+): AsyncIterable<Message> {
+  return {
+    [Symbol.asyncIterator]() {
+      const all = messages[Symbol.asyncIterator]();
+      return {
+        async next() {
+          const before = record.stage;
+          record.enter(receiving);
+          const next = await all.next();
+          record.enter(before);
+          return next;
+        },
+        return: async () => (await all.return?.()) ?? { done: true, value: undefined },
+      };
+    },
+  };
+}

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { type CallContext, ServerError, type ServerMiddlewareCall, Status } from 'nice-grpc';
 import { StoppedError } from '../lmdb-failure.js';
 import { logger } from '../logger.js';
@@ -93,8 +94,15 @@ export function systemErrorSentence(error: unknown, path: string): string | unde
 
 const knownError = (error: unknown) => systemErrors[systemCode(error) ?? ''];
 
+const systemNames = new Map(
+  Object.entries(constants.errno).map(([name, number]) => [number, name] as const),
+);
+
 /** The operating system's code of an error; one from another thread has it in its message only. */
 function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  return (error as NodeJS.ErrnoException).code ?? /^(E[A-Z0-9]+): /.exec(error.message)?.[1];
+  const { code } = error as { code?: unknown };
+  // LMDB's are numbers, and beyond those of the system its own.
+  if (typeof code === 'number') return systemNames.get(code);
+  return (code as string | undefined) ?? /^(E[A-Z0-9]+): /.exec(error.message)?.[1];
 }

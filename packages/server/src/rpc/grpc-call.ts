@@ -31,12 +31,9 @@ export interface GrpcCall {
   record?: CallRecord;
 }
 
-/** How the messages of a request have come, as Tally's decoder knows it. */
+/** What has come of a request, as Tally's decoder knows it. */
 export interface RequestProgress {
   readonly totalBytes: number;
-  /** How long they have waited to be let in. */
-  readonly waitedMs: number;
-  readonly lastByteMs: number;
 }
 
 /** Throws an Error if the call is none that this code knows. */

@@ -47,10 +47,7 @@ export class MessageDecoder {
   /** What has come since the handler began to wait for the client. */
   #receivedBytes = 0;
   #sinceMs = performance.now();
-  #waitingSinceMs: number | undefined;
-  #waitedMs = 0;
   #totalBytes = 0;
-  #lastByteMs = performance.now();
   /** Of messages that grpc-js has got, as long as they are not released. */
   #admissions: Map<Buffer, Admission> | undefined;
 
@@ -92,20 +89,10 @@ export class MessageDecoder {
     return this.#totalBytes;
   }
 
-  get lastByteMs(): number {
-    return this.#lastByteMs;
-  }
-
-  get waitedMs(): number {
-    const sinceMs = this.#waitingSinceMs;
-    return this.#waitedMs + (sinceMs === undefined ? 0 : performance.now() - sinceMs);
-  }
-
   /** Takes the next piece of the stream; returns the messages that it completes. */
   write(data: Buffer): Buffer[] {
     this.#receivedBytes += data.length;
     this.#totalBytes += data.length;
-    this.#lastByteMs = performance.now();
     return this.#take(data);
   }
 
@@ -221,8 +208,8 @@ export class MessageDecoder {
   }
 
   #wait(data: Buffer): void {
+    if (this.#unread === undefined) this.#call.record?.waitBegins();
     this.#unread ??= [];
-    this.#waitingSinceMs ??= performance.now();
     // A copy: the piece is part of a larger buffer, which would be kept.
     this.#unread.push(Buffer.from(data));
     this.#call.stream.pause();
@@ -231,8 +218,7 @@ export class MessageDecoder {
   #goOn(): void {
     const unread = this.#unread ?? [];
     this.#unread = undefined;
-    this.#waitedMs = this.waitedMs;
-    this.#waitingSinceMs = undefined;
+    this.#call.record?.waitEnds();
     this.expectMore();
     this.#allocate();
     if (this.#call.isReadPending) this.#call.stream.resume();

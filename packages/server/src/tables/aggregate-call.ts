@@ -8,8 +8,10 @@ import {
   type NumericValue,
 } from '@tally/stubs';
 import { type CallContext, Status } from 'nice-grpc';
+import { sending } from '../observe/call-record.js';
 import type { Observed } from '../observe/observe-calls.js';
 import { badRequest, failure } from '../rpc/rich-errors.js';
+import { whenOpened } from '../rpc/when-opened.js';
 import type { ColumnAggregate } from './aggregate.js';
 import { aggregateColumn } from './column-aggregate.js';
 import { columnNotFound, columnsMax, existingTable, quoted, versionOf } from './existing-table.js';
@@ -34,6 +36,7 @@ type Response = DeepPartial<AggregateResponse>;
 
 /** Aggregate of tally.v1; calls wait until `opening` has resolved. */
 export function aggregateCall(opening: Promise<Tables>) {
+  const open = whenOpened(opening);
   return async function* aggregate(
     request: AggregateRequest,
     { signal, stages }: CallContext & Observed,
@@ -41,13 +44,16 @@ export function aggregateCall(opening: Promise<Tables>) {
     const functions = functionsOf(request);
     const format = formatOf(request);
     checkColumns(request.columns);
-    const table = await existingTable(await opening, request.table);
+    const tables = await open(stages);
+    stages.enter('catalog');
+    const table = await existingTable(tables, request.table);
     const { catalog } = table.ingest;
     const version = await versionOf(table, request.version);
     const { chunks, rows } = await catalog.sizeAt(version);
     const progress = { chunksDone: 0, chunks: chunks * request.columns.length, bytesRead: 0 };
 
     async function aggregateOne(column: string): Promise<DeepPartial<ColumnAggregates>> {
+      stages.enter('catalog');
       const entries = await catalog.column(column, version);
       checkEntries(table, column, entries, request.functions);
       const onFile = ({ csvBytes, ranges }: ColumnEntry) => {
@@ -96,6 +102,7 @@ export function aggregateCall(opening: Promise<Tables>) {
       };
     }
     const columns = await all;
+    stages.enter(sending);
     yield { result: { columns, ...(version >= 0 && { version: BigInt(version) }) } };
   };
 }

@@ -1,4 +1,5 @@
-import type { Stages } from '../observe/call-record.js';
+import { beside, type Stages } from '../observe/call-record.js';
+import type { TaskClock } from '../task-time.js';
 import type { Fault } from './file-fault.js';
 import { breakOffGrowth, completeGrowth, createGrowth, grow } from './growth.js';
 import type { IngestContext } from './ingest.js';
@@ -37,11 +38,18 @@ export function createEarlyIngest(
   stages: Stages,
 ): EarlyIngest {
   const growth = createGrowth();
+  let clock: TaskClock | undefined;
+  const besides: Stages = {
+    ...beside(stages),
+    enterWork(_stage, ofTask) {
+      clock = ofTask;
+    },
+  };
   let ingested: Promise<IngestedChunk | Fault | undefined> | undefined;
 
   async function start(): Promise<IngestedChunk | Fault | undefined> {
     const fields = await catalog.fields();
-    return pool.ingest({ ...files, fields, limits, sync, growth, stop }, stages);
+    return pool.ingest({ ...files, fields, limits, sync, growth, stop }, besides);
   }
 
   return {
@@ -53,7 +61,10 @@ export function createEarlyIngest(
       ingested.catch(() => {});
     },
     complete: () => completeGrowth(growth),
-    ingested: async () => ingested,
+    async ingested() {
+      if (clock !== undefined) stages.enterWork('convert', clock);
+      return ingested;
+    },
     async breakOff() {
       breakOffGrowth(growth);
       await ingested?.catch(() => {});

@@ -1,10 +1,11 @@
 import type { DeepPartial, ExportRequest, ExportResponse } from '@tally/stubs';
 import { type CallContext, Status } from 'nice-grpc';
 import type { Limits } from '../config.js';
-import type { Stages } from '../observe/call-record.js';
+import { type Stages, sending } from '../observe/call-record.js';
 import type { Observed } from '../observe/observe-calls.js';
 import { AdmissionGate } from '../rpc/admission-gate.js';
 import { failure } from '../rpc/rich-errors.js';
+import { whenOpened } from '../rpc/when-opened.js';
 import { TableStoppedError } from './catalog.js';
 import { areChecked } from './checked-files.js';
 import { existingTable, versionOf } from './existing-table.js';
@@ -28,6 +29,7 @@ const endOfStream = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0);
 export function exportCall(opening: Promise<Tables>, limits: Limits) {
   const bytesMax = heldRowGroups * limits.rowGroupBytesMax;
   const gate = new AdmissionGate({ ...limits, bytesMax });
+  const open = whenOpened(opening);
 
   return async function* exportTable(
     request: ExportRequest,
@@ -38,17 +40,22 @@ export function exportCall(opening: Promise<Tables>, limits: Limits) {
       throw failure(Status.INVALID_ARGUMENT, checked, { reason: 'METADATA_INVALID' });
     }
     checkExportedColumns(request.columns);
-    const table = await existingTable(await opening, request.table);
+    const tables = await open(stages);
+    stages.enter('catalog');
+    const table = await existingTable(tables, request.table);
     const held = createHeldPart(gate, peer, limits, signal);
     try {
       const version = await versionOf(table, request.version);
       const columns = await exportedColumns(table, request.columns, version);
       const rest = restOfTable(table, columns, version, checked);
       for (let isFirst = true; (await rest.load()) || isFirst; isFirst = false) {
+        stages.enter('room wait');
         await held.reserve(rest.bytesAtMost());
         const part = await nextPart(table, columns, rest, isFirst, limits, signal, stages);
         rest.advance(part);
+        stages.enter(sending);
         yield* held.send(part.messages);
+        stages.enter('catalog');
       }
       yield { arrowIpc: endOfStream };
       if (checked) trailer.set('tally-files-checked', String(rest.filesChecked));

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolders } from '../data-folder.js';
 import { logger } from '../logger.js';
+import { makeFolders } from '../make-folders.js';
 import { syncPath } from '../sync-path.js';
 import { syncHandle } from '../sync-time.js';
 

@@ -128,6 +128,7 @@ export async function upload(
     // Another upload may give a new column another type meanwhile; then this one is planned
     // again. Types are few, so this ends.
     for (let task = files; ; task = { ...files, spoolPath: files.csvPath }) {
+      if (retry !== undefined) stages.enter('catalog');
       signal.throwIfAborted();
       const before = retry && (await replay(catalog, retry, spooled.bytes));
       if (before !== undefined) return before;
@@ -148,9 +149,8 @@ export async function upload(
       }
       const normalised = retry?.sent && { ...retry.sent, rejectedRows: rejectedRowCount };
       const complete = { ...chunk, csvCrc32c: kept.crc32c };
-      const commitMs = performance.now();
+      stages.enter('commit');
       committed = await catalog.commit(id, complete, retry && { ...retry, sent: normalised });
-      stages.ended('commit', commitMs);
       if (committed) {
         added.chunks++;
         added.rows += rows;
@@ -167,12 +167,12 @@ export async function upload(
     const file = sent?.path ?? files.spoolPath;
     const isKept = sent === undefined;
     const options = { slots, sync: sync && isKept, onGrowth, onWritten };
-    const spoolMs = performance.now();
+    stages.enter('spool');
     const spooled = await spool(file, csv, options);
-    stages.ended('spool', spoolMs);
     const key = call.idempotencyKey();
     if (key === undefined) return await add(undefined, spooled);
     const retry = { key, crc32c: spooled.crc32c, sent: sentAs(sent, spooled) };
+    if (turns.has(key)) stages.enter('turn wait');
     return await inTurn(turns, key, signal, () => add(retry, spooled));
   } catch (error) {
     setStop(stop);

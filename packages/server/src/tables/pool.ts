@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { compileKernels } from '@tally/kernels';
 import { Piscina, type PiscinaTask, queueOptionsSymbol } from 'piscina';
-import { addTask, noStages, type Stages } from '../observe/call-record.js';
+import { noStages, type Stages } from '../observe/call-record.js';
 import type { PoolStats } from '../observe/pool-stats.js';
-import { createTaskClock, readTaskClock } from '../task-time.js';
+import { createTaskClock, readTaskClock, takeTaskSyncs } from '../task-time.js';
 import { threadHeap } from '../thread-heap.js';
 import { allStarted, createThreadStarts } from '../thread-starts.js';
 import type { FileAggregate } from './aggregate.js';
@@ -103,7 +103,8 @@ export async function createTablePool(threads: number, conversionsMax: number): 
     isWanted = () => true,
   ): Promise<T> {
     const clock = createTaskClock();
-    const sentMs = performance.now();
+    const stage = stageNames[name];
+    stages.enterWork(stage, clock);
     const start = async (lane: Lane) => {
       if (!isWanted()) return unwanted;
       return piscina.run({ ...task, clock, [queueOptionsSymbol]: { lane } }, { name });
@@ -112,7 +113,8 @@ export async function createTablePool(threads: number, conversionsMax: number): 
       return (await lanes.inTurn(kind, start)) as T;
     } finally {
       const time = readTaskClock(clock);
-      if (time !== undefined) addTask(stages, stageNames[name], sentMs, time);
+      if (time !== undefined) stages.addWork(stage, time);
+      takeTaskSyncs(clock);
     }
   }
 

@@ -3,6 +3,7 @@ import type { Observed } from '../observe/observe-calls.js';
 import { systemErrorSentence } from '../rpc/errors.js';
 import { holdMessage } from '../rpc/held-messages.js';
 import { idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
+import { whenOpened } from '../rpc/when-opened.js';
 import { type Catalog, TableStoppedError, UnseenCommitError } from './catalog.js';
 import { areChecked } from './checked-files.js';
 import { type Format, sumColumn } from './column-sum.js';
@@ -13,13 +14,14 @@ import type { Tables } from './tables.js';
 
 /** The existing clients' Table; calls wait until `opening` has resolved. */
 export function tableService(opening: Promise<Tables>): TableServiceImplementation<Observed> {
+  const open = whenOpened(opening);
   return {
     async upload({ csvData }, context) {
       const { signal, stages } = context;
       const key = idempotencyKeyOf(context);
       const letGo = holdMessage(csvData);
       try {
-        const { ingest } = (await opening).default;
+        const { ingest } = (await open(stages)).default;
         signal.throwIfAborted();
         const call = { signal, stages, idempotencyKey: () => key };
         const piece = onlyPiece(csvData, letGo);
@@ -33,7 +35,7 @@ export function tableService(opening: Promise<Tables>): TableServiceImplementati
     },
 
     async colSum({ column, format }, { metadata, signal, trailer, stages }) {
-      const { sum } = (await opening).default;
+      const { sum } = (await open(stages)).default;
       signal.throwIfAborted();
       if (!isFormat(format)) {
         return {

@@ -3,6 +3,7 @@ import type { TableServiceV1Implementation, UploadRequest } from '@tally/stubs';
 import type { Observed } from '../observe/observe-calls.js';
 import { holdMessage } from '../rpc/held-messages.js';
 import { idempotencyKeyIn, idempotencyKeyOf, markReplay } from '../rpc/idempotency-key.js';
+import { whenOpened } from '../rpc/when-opened.js';
 import { columnTypes } from './column-types.js';
 import { csvFormOf } from './csv-form.js';
 import { existingTable } from './existing-table.js';
@@ -17,16 +18,18 @@ export function streamedUpload(
   // grpc-js reads messages of a stream ahead, as many as Node's default says: 16, each of up to
   // --message-bytes-max. With 1 it reads the next piece while one is written.
   setDefaultHighWaterMark(true, 1);
+  const open = whenOpened(opening);
   return async (requests, context) => {
     const { signal, stages } = context;
     const keyOfCall = idempotencyKeyOf(context);
-    const tables = await opening;
+    const tables = await open(stages);
     signal.throwIfAborted();
     const messages = requests[Symbol.asyncIterator]();
     const first = await messages.next();
     const request: Partial<UploadRequest> = first.done ? {} : first.value;
     const { table: name, idempotencyKey, csvOptions } = request;
     const key = idempotencyKeyIn(idempotencyKey, keyOfCall);
+    stages.enter('catalog');
     const { ingest } = await existingTable(tables, name);
     const form = csvFormOf(csvOptions, ingest.limits);
     const pieces = csvPieces(first, messages, signal);

@@ -5,6 +5,7 @@ import type { Limits } from '../config.js';
 import type { Observed } from '../observe/observe-calls.js';
 import { type PagedList, pageStart, pageToken } from '../rpc/pages.js';
 import { badRequest, failure } from '../rpc/rich-errors.js';
+import { whenOpened } from '../rpc/when-opened.js';
 import { aggregateCall } from './aggregate-call.js';
 import type { TableState } from './catalog.js';
 import { columnTypes } from './column-types.js';
@@ -28,14 +29,23 @@ export function tableServiceV1(
   limits: Limits,
 ): TableServiceV1Implementation<Observed> {
   const { tablesMax } = limits;
+  const open = whenOpened(opening);
+
+  /** The tables once they are open, from when on the call is at `stage`. */
+  async function whenOpen({ stages }: Observed, stage: string): Promise<Tables> {
+    const tables = await open(stages);
+    stages.enter(stage);
+    return tables;
+  }
+
   return {
     upload: streamedUpload(opening),
 
     export: exportCall(opening, limits),
 
-    async createTable({ table: name }) {
+    async createTable({ table: name }, call) {
       checkTableName(name);
-      const tables = await opening;
+      const tables = await whenOpen(call, 'table change');
       const made = await tables.create(name);
       if (made === 'exists') {
         throw failure(Status.ALREADY_EXISTS, `there is a table ${JSON.stringify(name)} already`, {
@@ -54,9 +64,9 @@ export function tableServiceV1(
       return {};
     },
 
-    async listTables(request) {
+    async listTables(request, call) {
       const { size, after = '' } = pageStart(tableList, request);
-      const tables = await opening;
+      const tables = await whenOpen(call, 'catalog');
       const names = (await tables.names()).filter((name) => name > after);
       const found = await Promise.all(names.slice(0, size).map((name) => tables.find(name)));
       // One that was dropped meanwhile is left out.
@@ -68,8 +78,8 @@ export function tableServiceV1(
       };
     },
 
-    async describeTable({ table: name }) {
-      const table = await existingTable(await opening, name);
+    async describeTable({ table: name }, call) {
+      const table = await existingTable(await whenOpen(call, 'catalog'), name);
       const { fields } = await table.ingest.catalog.state();
       return {
         summary: await summaryOf(table),
@@ -78,9 +88,9 @@ export function tableServiceV1(
       };
     },
 
-    async dropTable({ table: name }) {
+    async dropTable({ table: name }, call) {
       checkTableName(name);
-      const tables = await opening;
+      const tables = await whenOpen(call, 'catalog');
       const table = await existingTable(tables, name);
       if (table.name === defaultTable) {
         throw badRequest(
@@ -89,12 +99,13 @@ export function tableServiceV1(
           'TABLE_IS_DEFAULT',
         );
       }
+      call.stages.enter('table change');
       await tables.drop(table);
       return {};
     },
 
-    async listChunks(request) {
-      const table = await existingTable(await opening, request.table);
+    async listChunks(request, call) {
+      const table = await existingTable(await whenOpen(call, 'catalog'), request.table);
       const list = chunkList(table.name);
       const { size, after = '0' } = pageStart(list, request);
       const chunks = await table.ingest.catalog.chunks(Number(after) + 1, size + 1);
@@ -116,8 +127,9 @@ export function tableServiceV1(
 
     aggregate: aggregateCall(opening),
 
-    async deleteChunk({ table: name, chunkId }) {
-      const table = await existingTable(await opening, name);
+    async deleteChunk({ table: name, chunkId }, call) {
+      const table = await existingTable(await whenOpen(call, 'catalog'), name);
+      call.stages.enter('commit');
       const version = await table.ingest.catalog.remove(chunkId);
       if (version !== undefined) return { version: BigInt(version) };
       throw failure(

@@ -10,11 +10,9 @@ import type { SumContext } from './column-sum.js';
 import { openDeltaLog } from './delta-log.js';
 import {
   defaultTable,
-  emptySpool,
   isTableName,
   openTableFolders,
   removeTableFolder,
-  spoolFolder,
   tableNames,
 } from './files.js';
 import { type Added, createSpoolSlots, type IngestContext } from './ingest.js';
@@ -39,8 +37,14 @@ export interface Tables {
   create(name: string): Promise<Table | 'exists' | 'too many'>;
   /** Removes a table that `find` has given, and all that it has. */
   drop(table: Table): Promise<void>;
-  /** Gives all tables, in the order of their names, to `work`; meanwhile none is made or dropped. */
-  withAll<T>(work: (tables: readonly Table[]) => Promise<T>): Promise<T>;
+  /**
+   * Gives all tables, in the order of their names, to `first`, while none is made or dropped; then
+   * what that resolves to to `rest`, while none is dropped.
+   */
+  withAll<First, T>(
+    first: (tables: readonly Table[]) => Promise<First>,
+    rest: (first: First) => Promise<T>,
+  ): Promise<T>;
   /** The names of all tables, in order. */
   names(): Promise<readonly string[]>;
   /** What uploads have added since the start. */
@@ -68,7 +72,6 @@ type Shared = Pick<IngestContext, 'pool' | 'limits' | 'sync' | 'slots' | 'early'
 export async function openTables(config: Config): Promise<Tables> {
   const { dataDir, tablesMax } = config;
   const sync = config.durability === 'fsync';
-  await emptySpool(spoolFolder(dataDir));
   const pool = await createTablePool(config.tableThreads, config.conversionsMax);
   const shared: Shared = {
     pool,
@@ -93,6 +96,8 @@ export async function openTables(config: Config): Promise<Tables> {
   const open = new Map<string, Promise<Table>>();
   // One change of what tables there are at a time.
   const changes = new Mutex();
+  // Taken before it.
+  const drops = new Mutex();
 
   async function openTable(name: string): Promise<Table> {
     const folders = await openTableFolders(dataDir, name, sync);
@@ -133,17 +138,23 @@ export async function openTables(config: Config): Promise<Tables> {
         return opened(name);
       }),
     drop: ({ name, ingest: { catalog } }) =>
-      changes.runExclusive(async () => {
-        open.delete(name);
-        await catalog.end(`the table ${JSON.stringify(name)} was dropped`);
-        await catalog.close();
-        await removeTableFolder(dataDir, name, sync);
-      }),
-    withAll: (work) =>
-      changes.runExclusive(async () => {
-        const names = await tableNames(dataDir);
-        return work(await Promise.all(names.map(opened)));
-      }),
+      drops.runExclusive(() =>
+        changes.runExclusive(async () => {
+          open.delete(name);
+          await catalog.end(`the table ${JSON.stringify(name)} was dropped`);
+          await catalog.close();
+          await removeTableFolder(dataDir, name, sync);
+        }),
+      ),
+    withAll: (first, rest) =>
+      drops.runExclusive(async () =>
+        rest(
+          await changes.runExclusive(async () => {
+            const names = await tableNames(dataDir);
+            return first(await Promise.all(names.map(opened)));
+          }),
+        ),
+      ),
     names: () => tableNames(dataDir),
     added: () => shared.added,
     async sizes() {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { workerData } from 'node:worker_threads';
 import type { ColumnType } from '@tally/kernels';
 import { noteSync } from '../sync-time.js';
-import { timed } from '../task-time.js';
+import { type Timed, timed, timedSync } from '../task-time.js';
 import { collected } from '../thread-heap.js';
 import { reportStart } from '../thread-starts.js';
 import type { FileAggregate } from './aggregate.js';
@@ -61,7 +61,7 @@ export interface IngestedChunk extends ConvertedChunk {
  *
  * Undefined: the file grows, and can only be converted once it is complete.
  */
-async function ingestFile(task: IngestTask): Promise<IngestedChunk | Fault | undefined> {
+async function ingestFile(task: IngestTask & Timed): Promise<IngestedChunk | Fault | undefined> {
   const { spoolPath, parquetSpoolPath, fields, types, limits, growth, sync, stop } = task;
   let chunk: ConvertedChunk;
   try {
@@ -83,9 +83,12 @@ async function ingestFile(task: IngestTask): Promise<IngestedChunk | Fault | und
       return growth === undefined ? { fault: error.message } : undefined;
     throw error;
   }
-  const csvBytes = putInPlace(spoolPath, task.csvPath, sync);
-  putInPlace(parquetSpoolPath, task.parquetPath, sync);
-  return { ...chunk, csvBytes };
+  const putBoth = () => {
+    const csvBytes = putInPlace(spoolPath, task.csvPath, sync);
+    putInPlace(parquetSpoolPath, task.parquetPath, sync);
+    return csvBytes;
+  };
+  return { ...chunk, csvBytes: sync ? timedSync(task, putBoth) : putBoth() };
 }
 
 export type NormaliseTask = Normalisation;
