@@ -57,7 +57,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "no sync of a chunk's files",
     file: server('tables/worker.ts'),
-    edits: [['  if (sync) withFile(from, fsyncSync);\n', '']],
+    edits: [['  if (sync) withFile(from, syncChunk);\n', '']],
     noticedBy: syncsBeforeReplies,
   },
   {
@@ -66,8 +66,8 @@ export const mutants: readonly Mutant[] = [
     file: server('tables/worker.ts'),
     edits: [
       [
-        '  if (sync) withFile(from, fsyncSync);\n',
-        '  if (sync && statSync(from).size < 1e5) withFile(from, fsyncSync);\n',
+        '  if (sync) withFile(from, syncChunk);\n',
+        '  if (sync && statSync(from).size < 1e5) withFile(from, syncChunk);\n',
       ],
     ],
     noticedBy: powerLosses,
@@ -75,7 +75,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "no sync of the folders of a chunk's files",
     file: server('tables/worker.ts'),
-    edits: [['  if (sync) withFile(path.dirname(to), fsyncSync);\n', '']],
+    edits: [['  if (sync) withFile(path.dirname(to), syncChunk);\n', '']],
     noticedBy: syncsBeforeReplies,
   },
   {
@@ -89,7 +89,12 @@ export const mutants: readonly Mutant[] = [
   {
     name: "no sync of the log's folder",
     file: server('tables/delta-log.ts'),
-    edits: [['        await folder?.sync().catch(throwUncertain);\n', '']],
+    edits: [
+      [
+        "        if (folder !== undefined) await syncHandle('log', folder).catch(throwUncertain);\n",
+        '',
+      ],
+    ],
     noticedBy: syncsBeforeReplies,
   },
   {
