@@ -23,7 +23,6 @@ export async function runServer(argv: readonly string[], name: string): Promise<
   const settings = readSettings(argv, { name, throws: true });
   const config = configOf(settings);
   await openLogger(config);
-  logger.info({ options: givenOf(settings) }, 'options, but for defaults');
   const ending = new AbortController();
   const starting = startServer(config, ending.signal);
   endOnSignals(ending, starting, config);
@@ -35,6 +34,7 @@ export async function runServer(argv: readonly string[], name: string): Promise<
     if (metricsPort !== undefined) {
       console.log(`Metrics: http://${config.metricsHost}:${metricsPort}/metrics`);
     }
+    logger.info({ options: givenOf(settings) }, 'options, but for defaults');
     warnOfOpenDoors(config);
     warnOfUnknownVariables();
     console.log(`Tally serves ${config.services.join(' and ')} on ${where}`);

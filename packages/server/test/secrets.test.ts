@@ -106,8 +106,6 @@ test.each([
       main,
       ...['--port', '0', '--data-dir', path.join(folder, 'data')],
       ...['--tls-cert', files.cert, '--tls-key', files.key],
-      // Without the line of options.
-      ...['--log-level', 'warn'],
     ]);
     const failed = await start.catch((error) => error);
     expect(failed.code).toBe(1);

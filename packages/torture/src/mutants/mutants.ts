@@ -361,9 +361,28 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'tmp not emptied at the start',
-    file: server('tables/tables.ts'),
-    edits: [['  await emptySpool(spoolFolder(dataDir));\n', '']],
+    file: server('data-folder.ts'),
+    edits: [['    await emptySpool(spoolFolder(dataDir));\n', '']],
     noticedBy: kills,
+  },
+  {
+    name: 'numbers of a backup that are older than its tables',
+    file: server('backup/snapshot.ts'),
+    edits: [
+      [
+        'const frozen = await freezeAll(tables);\n',
+        "const before = await numbers?.copyTo(path.join(root, 'numbers'));\n  await before?.made;\n" +
+          '  const frozen = await freezeAll(tables);\n',
+      ],
+      ["const copying = numbers?.copyTo(path.join(root, 'numbers'));", 'const copying = before;'],
+    ],
+    noticedBy: tests('client', 'backup-moment.slow.test.ts', 'a backup under load is of one moment'),
+  },
+  {
+    name: 'a call that may be made without a token',
+    file: server('access/scopes.ts'),
+    edits: [["{ backup: 'admin' }", "{ backup: 'nothing' }"]],
+    noticedBy: tests('server', 'access-methods.test.ts', 'what a call needs is said of every method'),
   },
   {
     name: 'a gate that lets everything in',
