@@ -376,13 +376,21 @@ export const mutants: readonly Mutant[] = [
       ],
       ["const copying = numbers?.copyTo(path.join(root, 'numbers'));", 'const copying = before;'],
     ],
-    noticedBy: tests('client', 'backup-moment.slow.test.ts', 'a backup under load is of one moment'),
+    noticedBy: tests(
+      'client',
+      'backup-moment.slow.test.ts',
+      'a backup under load is of one moment',
+    ),
   },
   {
     name: 'a call that may be made without a token',
     file: server('access/scopes.ts'),
     edits: [["{ backup: 'admin' }", "{ backup: 'nothing' }"]],
-    noticedBy: tests('server', 'access-methods.test.ts', 'what a call needs is said of every method'),
+    noticedBy: tests(
+      'server',
+      'access-methods.test.ts',
+      'what a call needs is said of every method',
+    ),
   },
   {
     name: 'a gate that lets everything in',
