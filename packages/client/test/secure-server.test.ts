@@ -128,6 +128,18 @@ describe('the command line', () => {
     expect(other.stderr).toMatch(/certificate/i);
   });
 
+  test.each([
+    ['never', /^until-never {2}admin {2}never$/m],
+    ['1d', /^until-1d {2}admin {2}\d{4}-\d\d-\d\dT\S+Z$/m],
+    ['2020-01-01T00:00:00Z', /^until-2020\S+ {2}admin {2}2020-01-01T00:00:00.000Z \(expired\)$/m],
+  ])('makes tokens that expire %s', async (expires, shown) => {
+    const name = `until-${expires.replaceAll(':', '-')}`;
+    const made = await create(name, '--scope', 'admin', '--expires', expires);
+    expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^tally_\S+\n$/) });
+    const list = await tally(['token', 'list', '--file', file('tokens')]);
+    expect(list.stdout).toMatch(shown);
+  });
+
   test('makes tokens for their owner only, once, and never writes over a file', async () => {
     expect((await stat(file('tokens'))).mode & 0o777).toBe(0o600);
     expect((await stat(file('all.token'))).mode & 0o777).toBe(0o600);

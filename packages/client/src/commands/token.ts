@@ -13,7 +13,7 @@ interface CreateOptions extends JsonOption {
   readonly file: string;
   readonly out: string | undefined;
   readonly scope: readonly Scope[];
-  readonly expires: Date | undefined;
+  readonly expires: Date | 'never';
 }
 
 interface ListOptions extends JsonOption {
@@ -85,8 +85,8 @@ function scopeList(text: string): readonly Scope[] {
 const dayMs = 24 * 3_600_000;
 const inDays = (days: number) => new Date(Date.now() + days * dayMs);
 
-function expiry(text: string): Date | undefined {
-  if (text === 'never') return undefined;
+function expiry(text: string): Date | 'never' {
+  if (text === 'never') return text;
   const [, days] = /^([0-9]{1,5})d$/.exec(text) ?? [];
   if (days !== undefined) return inDays(Number(days));
   const isTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})$/.test(text);
@@ -111,7 +111,8 @@ async function createCommand(name: string, options: CreateOptions): Promise<void
   }
   // One that cannot be read is not made longer.
   const before = await readTokens(file);
-  const { token, line } = createToken(name, scope, expires);
+  const end = expires === 'never' ? undefined : expires;
+  const { token, line } = createToken(name, scope, end);
   if (out !== undefined) await writeNew(out, `${token}\n`);
   if (before === undefined) {
     const handle = await open(file, 'wx', 0o600);
@@ -121,7 +122,7 @@ async function createCommand(name: string, options: CreateOptions): Promise<void
   } else {
     await appendFile(file, `${before.endsWithNewline ? '' : '\n'}${line}\n`, { flush: true });
   }
-  const expiresAt = expires?.toISOString() ?? 'never';
+  const expiresAt = end?.toISOString() ?? 'never';
   if (json) {
     const where = out === undefined ? { token } : { out };
     console.log(toJson({ name, ...where, scopes: scope, expires: expiresAt, file }));
