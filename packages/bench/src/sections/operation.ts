@@ -18,7 +18,8 @@ import { startTally } from '../tally-server.js';
 import { call, frame, headersOf, sessionTo, type UnaryLoad, unaryRate } from '../unary-load.js';
 
 const connections = 8;
-const warmUpSeconds = 2;
+/** At the begin of each turn: a server that was idle has to get at its code again, and makes connections. */
+const warmUpSeconds = 1;
 const none = 'nothing';
 
 /** A way to run the server, and what its clients need then. */
@@ -40,9 +41,6 @@ interface Rates {
   readonly parquetSum: number;
 }
 
-/** Short turns, and many: what the machine does besides then meets all alike. */
-const turnsPerRound = 5;
-
 /** What TLS, tokens, metrics and logs cost single calls and sums, together and each by itself. */
 export async function operation({ options, workFolder }: BenchRun): Promise<SectionResult> {
   const ways = await waysIn(workFolder);
@@ -54,10 +52,8 @@ export async function operation({ options, workFolder }: BenchRun): Promise<Sect
     await fill(server.address, way);
     await measure(server, way, warmUpSeconds);
   }
-  // In a turn each of four loads has its share of the time.
-  const seconds = options.seconds / turnsPerRound;
-  await inTurn(options.rounds * turnsPerRound, running, async ({ way, server }) => {
-    way.samples.push(await measure(server, way, seconds));
+  await inTurn(options.rounds, running, async ({ way, server }) => {
+    way.samples.push(await measure(server, way, options.seconds));
   });
   for (const { server } of running) await server.stop();
   const contestants = (of: keyof Rates) =>
@@ -87,9 +83,9 @@ export async function operation({ options, workFolder }: BenchRun): Promise<Sect
       faster('Parquet sum', 'sums/s', 'parquetSum', 0.95),
     ],
     notes: [
-      `All servers run at once, and have ${options.rounds * turnsPerRound} short turns each, one after the ` +
-        `other. ${connections} connections, each with one call at a time; --durability os. The lines of ` +
-        'the log go to a pipe that is read. Health and reflection are always on.',
+      'All servers run at once, and have their turns one after the other. ' +
+        `${connections} connections, each with one call at a time; --durability os. The lines of the log ` +
+        'go to a pipe that is read. Health and reflection are always on.',
       `A sum is of ${sumChunks} chunks of ${chunkRows.toLocaleString('en')} rows, one at a time, and reads ` +
         'their files.',
     ],
@@ -130,8 +126,10 @@ async function waysIn(folder: string): Promise<readonly Way[]> {
 async function measure(server: RunningServer, way: Way, seconds: number): Promise<Rates> {
   const { ca, token } = way;
   const { address, cpuMs } = server;
-  const rate = (load: Load) => unaryRate({ connections, ...load, address, seconds, ca, token });
+  const rate = (load: Load, forSeconds = seconds) =>
+    unaryRate({ connections, ...load, address, seconds: forSeconds, ca, token });
   const rateAndCost = async (load: Load) => {
+    await rate(load, warmUpSeconds);
     const cpuBeforeMs = cpuMs();
     const startMs = performance.now();
     const perSecond = await rate(load);
