@@ -319,7 +319,7 @@ describe('serve', () => {
     const { code, stdout, stderr } = await ended;
     expect(code).toBe(0);
     expect(stderr).toMatch(
-      /^\{"level":"info",.*"method":"\/tally\.v1\.NumberService\/SetNumber".*\}\n$/,
+      /^\{"level":"info",.*"options":.*\}\n\{"level":"info",.*"method":"\/tally\.v1\.NumberService\/SetNumber".*\}\n$/,
     );
     expect(stdout).toMatch(/\nSIGTERM: finishing the calls in progress\n$/);
   });

@@ -23,7 +23,9 @@ export function spawnTally(
   args: readonly string[],
   { cwd, env, stdin = false }: RunSettings = {},
 ): { process: ChildProcess; ended: Promise<Run> } {
-  const { INIT_CWD, TALLY_HOST, TALLY_PORT, TALLY_DATA_DIR, ...inherited } = process.env;
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => name !== 'INIT_CWD' && !/^TALLY_/.test(name)),
+  );
   const child = spawn(process.execPath, [main, ...args], {
     stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     env: { ...inherited, ...env },

@@ -220,13 +220,13 @@ export const mutants: readonly Mutant[] = [
     name: 'a chunk that is deleted meanwhile counted twice',
     file: server('tables/chunk-index.ts'),
     edits: [['if (!seen.has(entry.chunkNumber)) ', '']],
-    noticedBy: tests('server', 'catalog-index.test.ts', 'removed while its column is read'),
+    noticedBy: tests('server', 'catalog-index.slow.test.ts', 'removed while its column is read'),
   },
   {
     name: 'a chunk that is deleted meanwhile kept in memory',
     file: server('tables/chunk-index.ts'),
     edits: [['if (removals === before) cache', 'cache']],
-    noticedBy: tests('server', 'catalog-index.test.ts', 'removed while its column is read'),
+    noticedBy: tests('server', 'catalog-index.slow.test.ts', 'removed while its column is read'),
   },
   {
     name: 'an aggregate of the latest version',
@@ -303,7 +303,7 @@ export const mutants: readonly Mutant[] = [
     name: 'no checksum in verify',
     file: server('verify/chunk-check.ts'),
     edits: [['if (logged !== undefined && found !== logged) {', 'if (logged === -1) {']],
-    noticedBy: tests('server', 'verify.test.ts', 'each byte of a CSV and of a Parquet file'),
+    noticedBy: tests('server', 'verify.slow.test.ts', 'each byte of a CSV and of a Parquet file'),
   },
   {
     name: 'no checksum of Parquet pages',
@@ -412,7 +412,7 @@ export const mutants: readonly Mutant[] = [
     file: server('numbers/store.ts'),
     edits: [['  await refuseDamagedFile(folder);\n', '']],
     noticedBy: {
-      ...tests('server', 'damaged-data.test.ts', 'damaged numbers are refused'),
+      ...tests('server', 'damaged-data.slow.test.ts', 'damaged numbers are refused'),
       finding: 'Error: it started',
     },
   },
