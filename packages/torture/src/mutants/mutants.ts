@@ -403,7 +403,7 @@ export const mutants: readonly Mutant[] = [
     file: server('rpc/calls-in-progress.ts'),
     edits: [['    this.#working.moveAnswered(this.#answered);\n    while', '    while']],
     noticedBy: {
-      ...tests('server', 'admission.test.ts', 'to take its answer'),
+      ...tests('server', 'admission.slow.test.ts', 'to take its answer'),
       finding: 'the server has 3 calls in progress',
     },
   },
