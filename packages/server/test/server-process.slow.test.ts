@@ -275,7 +275,12 @@ describe('a server', () => {
       await expect(table.colSum({ column: 'x', format: 'csv' })).rejects.toMatchObject(
         unimplemented,
       );
-      expect((await readdir(dataDir)).toSorted()).toEqual(['format.json', 'lock', 'numbers']);
+      expect((await readdir(dataDir)).toSorted()).toEqual([
+        'format.json',
+        'lock',
+        'numbers',
+        'tmp',
+      ]);
     });
   });
 

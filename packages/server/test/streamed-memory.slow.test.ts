@@ -52,7 +52,10 @@ describe.skipIf(process.platform !== 'linux')('the memory of a streamed upload',
     // One thread converts, so that what a conversion takes at first has been taken.
     const args = ['--conversions-max', '1'];
     await withProcess({ args }, async (server, { streamed }) => {
-      expect((await streamed.upload(largeFile(20 * MB, ''))).error).toBe('');
+      // Several, until V8's heaps have the size that they keep: later versions of Node take longer.
+      for (let i = 0; i < 5; i++) {
+        expect((await streamed.upload(largeFile(20 * MB, ''))).error).toBe('');
+      }
       const growth = await peakGrowth(server, async () => {
         const { error, csvBytes } = await streamed.upload(largeFile(100 * MB, ''));
         expect(error).toBe('');
@@ -72,7 +75,9 @@ describe.skipIf(process.platform !== 'linux')('the memory of a streamed upload',
     }
     const args = ['--conversions-max', '1'];
     await withProcess({ args }, async (server, { streamed }) => {
-      expect((await streamed.upload(packed(2, ''))).error).toBe('');
+      for (let i = 0; i < 5; i++) {
+        expect((await streamed.upload(packed(2, ''))).error).toBe('');
+      }
       const growth = await peakGrowth(server, async () => {
         const { error, csvBytes } = await streamed.upload(packed(15, ''));
         expect(error).toBe('');
